@@ -1,0 +1,87 @@
+"""The evaluation request: the policy input document, version 1, with OpenID AuthZEN names.
+
+Time and counters arrive as arguments, so a decision is a pure function of policy revision and
+this document. Nothing an agent wrote, other than its arguments, reaches ``context``.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gateway.core.call import ToolCall
+    from gateway.core.definition import ToolDefinition
+    from gateway.core.principal import Caller
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def evaluation_request(
+    call: ToolCall, definition: ToolDefinition, caller: Caller, *, now_us: int, zone: datetime.tzinfo
+) -> dict[str, Any]:
+    """The document that policy sees as ``input``.
+
+    Args:
+        call: the canonical call.
+        definition: the definition that the agent was served for it.
+        caller: who asks, and from which workflow.
+        now_us: microseconds since the Unix epoch.
+        zone: the operator's time zone, for hours and weekdays.
+    """
+    principal = caller.principal
+    subject = principal.subject
+    return {
+        "version": 1,
+        "subject": {
+            "type": subject.type,
+            "id": subject.id,
+            "tenant": principal.tenant,
+            "roles": list(subject.roles),
+            "groups": list(subject.groups),
+            "scopes": list(subject.scopes),
+            "claims": dict(subject.claims),
+        },
+        "action": {"name": "tools/call"},
+        "resource": {
+            "type": "tool",
+            "id": call.tool_id,
+            "server": call.upstream,
+            "name": call.tool,
+            "annotations": definition.annotations,
+            "labels": list(definition.labels),
+            "definition_digest": definition.digest,
+        },
+        "tool": {"id": call.tool_id, "server": call.upstream, "name": call.tool},
+        "arguments": call.arguments,
+        "context": {
+            "agent": principal.agent,
+            "workflow": _workflow(caller),
+            "session": {"id": caller.session_id, "calls": 0, "labels": []},
+            "time": _time(now_us, zone),
+            "network": {"ip": caller.ip},
+            "findings": [],
+        },
+    }
+
+
+def _workflow(caller: Caller) -> dict[str, Any]:
+    workflow = caller.workflow
+    return {
+        "id": workflow.id,
+        "step": workflow.step,
+        "attempt": workflow.attempt,
+        "model": workflow.model,
+        "verified": workflow.verified,
+    }
+
+
+def _time(now_us: int, zone: datetime.tzinfo) -> dict[str, Any]:
+    local = datetime.datetime.fromtimestamp(now_us / 1_000_000, tz=zone)
+    return {
+        "rfc3339": local.isoformat(timespec="seconds"),
+        "unix": now_us // 1_000_000,
+        "weekday": WEEKDAYS[local.weekday()],
+        "hour": local.hour,
+        "zone": str(zone),
+    }

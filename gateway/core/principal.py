@@ -1,0 +1,71 @@
+"""Who is calling: subject and agent together, inside a tenant; and what the caller says of its workflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+TENANT_DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """On whose behalf (AuthZEN ``subject``)."""
+
+    id: str
+    type: str = "user"
+    roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    claims: tuple[tuple[str, Any], ...] = ()
+    """Verified token claims beyond the standard ones, as sorted pairs, so that the value stays hashable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """The authenticated pair of subject and agent; never one of them alone.
+
+    The tenant is part of it and of every stored key, cache key and query.
+    """
+
+    subject: Subject
+    agent: str
+    """The software acting: the configured agent's name, or the token's ``client_id``."""
+    tenant: str = TENANT_DEFAULT
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What identifies this principal in maps and caches: tenant, subject id, agent."""
+        return (self.tenant, self.subject.id, self.agent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """What the caller says about the workflow this call belongs to. Claims, unless signed in the token."""
+
+    id: str = ""
+    step: str = ""
+    attempt: int = 0
+    idempotency_key: str = ""
+    model: str = ""
+    verified: bool = False
+
+
+NO_WORKFLOW = Workflow()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """One request's origin, as far as the flow needs it."""
+
+    principal: Principal
+    workflow: Workflow = NO_WORKFLOW
+    session_id: str = ""
+    """Legacy session id, or empty; never an identity."""
+    era: str = "modern"
+    protocol_version: str = ""
+    client: str = ""
+    """The client's name and version as it states them; for people and statistics only."""
+    ip: str = ""
+    trace: tuple[tuple[str, str], ...] = field(default=())
+    """W3C trace context members (``traceparent``, ``tracestate``) of the request."""

@@ -1,0 +1,165 @@
+"""What can go wrong inside the gateway, as types. Matched by ``code``; the text is for people.
+
+The edge decides what an agent sees (downstream/errors.py); nothing here knows HTTP or JSON-RPC.
+"""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """Something the gateway refuses or could not do. Never raised itself: every error says which."""
+
+    code = "gateway_error"
+
+    def __init__(self, reason: str, *, next_step: str = "") -> None:
+        """Keep the reason (one sentence) and what the reader can do about it (one sentence or empty)."""
+        super().__init__(reason)
+        self.reason = reason
+        self.next_step = next_step
+
+
+class MalformedMessage(GatewayError):
+    """The bytes are not one well-formed JSON text as we read it (RFC 8259, UTF-8, no duplicate keys)."""
+
+    code = "malformed_message"
+
+
+class InvalidRequest(GatewayError):
+    """Well-formed JSON that is not one JSON-RPC request or notification of this protocol."""
+
+    code = "invalid_request"
+
+
+class InvalidParams(GatewayError):
+    """The request's parameters have a shape, a size or a number that nothing behind us should see."""
+
+    code = "invalid_params"
+
+
+class InvalidArguments(InvalidParams):
+    """The arguments do not match the input schema the agent was served for this tool."""
+
+    code = "invalid_arguments"
+
+
+class UnknownTool(GatewayError):
+    """No admitted tool of that name is offered here. Says the same for hidden and non-existing tools."""
+
+    code = "unknown_tool"
+
+
+class UnknownMethod(GatewayError):
+    """Not a method of this protocol revision."""
+
+    code = "unknown_method"
+
+
+class UnsupportedMethod(GatewayError):
+    """A method of the protocol that this gateway does not carry yet."""
+
+    code = "unsupported_method"
+
+
+class HeaderMismatch(GatewayError):
+    """A routing header disagrees with the body (MCP 2026-07-28, streamable HTTP, standard headers)."""
+
+    code = "header_mismatch"
+
+
+class UnsupportedVersion(GatewayError):
+    """The protocol revision asked for is not one we speak."""
+
+    code = "unsupported_version"
+
+
+class Unauthenticated(GatewayError):
+    """No principal: the access token is missing, malformed, unknown or expired."""
+
+    code = "unauthenticated"
+
+
+class UnknownSession(GatewayError):
+    """No such session for this principal; whether it exists for another is not said."""
+
+    code = "unknown_session"
+
+
+class Overloaded(GatewayError):
+    """A bound on concurrent work is reached; nothing was sent upstream."""
+
+    code = "overloaded"
+
+
+class Draining(GatewayError):
+    """The gateway is shutting down and takes no new calls."""
+
+    code = "draining"
+
+
+class AuditUnwritable(GatewayError):
+    """The audit log cannot take the record, so the call is not made."""
+
+    code = "audit_unavailable"
+
+
+class PolicyUnanswered(GatewayError):
+    """No usable answer from policy in time. Never an allow."""
+
+    code = "policy_unavailable"
+
+
+class UpstreamError(GatewayError):
+    """An upstream did not give a usable answer.
+
+    ``sent`` says what is known of the request: False = no byte of it left, so nothing can have
+    happened; True = it may have been received and may have run.
+    """
+
+    code = "upstream_error"
+
+    def __init__(self, reason: str, *, sent: bool, next_step: str = "") -> None:
+        """Keep whether the request may have reached the upstream."""
+        super().__init__(reason, next_step=next_step)
+        self.sent = sent
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection: refused, no such host, TLS failure, child process not running, circuit open."""
+
+    code = "upstream_unreachable"
+
+
+class UpstreamTimeout(UpstreamError):
+    """No complete answer within the deadline."""
+
+    code = "upstream_timeout"
+
+
+class UpstreamGone(UpstreamError):
+    """The connection or child process ended before the answer was complete."""
+
+    code = "upstream_gone"
+
+
+class UpstreamGarbled(UpstreamError):
+    """An answer that is not a valid JSON-RPC answer to what was asked, or exceeds its bounds."""
+
+    code = "upstream_garbled"
+
+
+class UpstreamRefused(UpstreamError):
+    """The upstream answered at HTTP level that it will not serve us (401, 403, 404, 3xx, 5xx)."""
+
+    code = "upstream_refused"
+
+
+class UpstreamNeedsInput(UpstreamError):
+    """The upstream asked for input (``input_required``), which is not carried yet."""
+
+    code = "upstream_needs_input"
+
+
+class ConfigurationError(GatewayError):
+    """The configuration cannot be used; text carries file, row and the next command."""
+
+    code = "configuration"
