@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from gateway.core.canonical import canonical_json, sha256_hex
 from gateway.core.naming import is_tool_name
+from gateway.core.schema import ArgumentSchema
 from gateway.errors import InvalidParams
+
+NO_PARAM_HEADERS: Mapping[tuple[str, ...], str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +29,12 @@ class ToolDefinition:
     """The whole wire object as parsed; treated as immutable."""
     digest: str
     """SHA-256 of the RFC 8785 bytes, 64 hexadecimal digits."""
+    arguments: ArgumentSchema
+    """The compiled ``inputSchema`` that arguments are held against."""
     labels: tuple[str, ...] = ()
     """What the operator says about the tool (``read_only``, ``idempotent``); facts for policy."""
-
-    @property
-    def input_schema(self) -> dict[str, Any]:
-        """The JSON Schema that arguments are held against."""
-        schema: dict[str, Any] = self.members["inputSchema"]
-        return schema
+    param_headers: Mapping[tuple[str, ...], str] = NO_PARAM_HEADERS
+    """Property path -> ``x-mcp-header`` token (MCP 2026-07-28, custom headers)."""
 
     @property
     def annotations(self) -> dict[str, Any]:
@@ -51,7 +54,11 @@ class RefusedDefinition:
 
 
 def parse_definition(
-    upstream: str, members: Any, *, labels: tuple[str, ...] = ()
+    upstream: str,
+    members: Any,
+    *,
+    labels: tuple[str, ...] = (),
+    param_headers: Mapping[tuple[str, ...], str] = NO_PARAM_HEADERS,
 ) -> ToolDefinition | RefusedDefinition:
     """Read one element of ``tools/list``. One malformed tool never costs the others."""
     name = members.get("name") if isinstance(members, dict) else None
@@ -71,6 +78,15 @@ def parse_definition(
         return refused("definition_schema", "inputSchema does not describe an object")
     try:
         digest = sha256_hex(canonical_json(members))
+        arguments = ArgumentSchema(schema)
     except InvalidParams as error:
-        return refused("definition_malformed", error.reason)
-    return ToolDefinition(upstream=upstream, name=name, members=members, digest=digest, labels=labels)
+        return refused("definition_schema", error.reason)
+    return ToolDefinition(
+        upstream=upstream,
+        name=name,
+        members=members,
+        digest=digest,
+        arguments=arguments,
+        labels=labels,
+        param_headers=param_headers,
+    )

@@ -57,10 +57,9 @@ def evaluation_request(
         "context": {
             "agent": principal.agent,
             "workflow": _workflow(caller),
-            "session": {"id": caller.session_id, "calls": 0, "labels": []},
+            "session": {"id": caller.session_id},
             "time": _time(now_us, zone),
             "network": {"ip": caller.ip},
-            "findings": [],
         },
     }
 

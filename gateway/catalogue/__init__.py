@@ -1,0 +1,1 @@
+"""What we offer agents now: an immutable snapshot, replaced whole."""

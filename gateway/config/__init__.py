@@ -1,0 +1,1 @@
+"""The one settings model, and how a YAML or JSON file becomes it without losing rows."""

@@ -1,0 +1,1 @@
+"""Towards agents: strict wire, both protocol eras, sessions, errors."""

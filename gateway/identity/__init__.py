@@ -1,0 +1,1 @@
+"""Access token to principal; workflow context from headers and _meta."""
