@@ -1,0 +1,1 @@
+"""The policy decision point: Rego in, one verdict per evaluation request out."""
