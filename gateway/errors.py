@@ -90,6 +90,12 @@ class Overloaded(GatewayError):
     code = "overloaded"
 
 
+class AgentOverLimit(Overloaded):
+    """This one principal has reached its own bound; others are not affected."""
+
+    code = "agent_over_limit"
+
+
 class Draining(GatewayError):
     """The gateway is shutting down and takes no new calls."""
 

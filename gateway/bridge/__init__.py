@@ -1,0 +1,1 @@
+"""Between the protocol eras: pure conversions, result bytes in, result bytes out."""

@@ -1,0 +1,313 @@
+"""The agents' port: a plain ASGI callable. Read ``__call__``, then ``_post``.
+
+Order: head of the request, path, principal, body, message, era, method. Each step can only refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from gateway.core.naming import is_upstream_id
+from gateway.core.principal import Caller
+from gateway.core.workflow import read_workflow
+from gateway.downstream import legacy, modern
+from gateway.downstream.errors import (
+    LEGACY_STATUS,
+    MODERN_STATUS,
+    WireRefusal,
+    error_body,
+    error_object,
+    extra_headers,
+    http_status,
+)
+from gateway.downstream.exchange import Exchange, send_response
+from gateway.downstream.message import read_message
+from gateway.downstream.progress import progress_sink
+from gateway.downstream.streams import ChangeStream
+from gateway.errors import GatewayError, UnsupportedVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gateway.core.principal import Principal
+    from gateway.downstream.exchange import StartTask
+    from gateway.downstream.load import Load
+    from gateway.downstream.message import Message
+    from gateway.downstream.refusals import Refusals
+    from gateway.downstream.sessions import Session, Sessions
+    from gateway.downstream.settings import WireSettings
+    from gateway.downstream.streams import OpenStreams
+    from gateway.downstream.tools import Tools
+    from gateway.downstream.wire import HttpRequest, Receive, Scope, Send, Wire
+
+_UPSTREAM_PATH = re.compile(rb"/s/([A-Za-z0-9_-]{1,64})/mcp")
+_SESSION_HEADER = b"mcp-session-id"
+
+
+class AgentEndpoint:
+    """Serves ``/mcp`` and ``/s/<upstream>/mcp``; everything else is not found."""
+
+    def __init__(
+        self,
+        *,
+        wire: Wire,
+        settings: WireSettings,
+        authenticate: Callable[[str | None], Principal],
+        upstream_ids: frozenset[str],
+        tools: Tools,
+        modern_era: modern.ModernEra,
+        legacy_era: legacy.LegacyEra,
+        sessions: Sessions,
+        streams: OpenStreams,
+        load: Load,
+        refusals: Refusals,
+        start_task: StartTask,
+    ) -> None:
+        """Take the parts; composed in app.py."""
+        self._wire = wire
+        self._settings = settings
+        self._authenticate = authenticate
+        self._upstream_ids = upstream_ids
+        self._tools = tools
+        self._modern = modern_era
+        self._legacy = legacy_era
+        self._sessions = sessions
+        self._streams = streams
+        self._load = load
+        self._refusals = refusals
+        self._start_task = start_task
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One HTTP request."""
+        if scope["type"] != "http":
+            # A WebSocket handshake: closing before accepting answers 403.
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        principal: Principal | None = None
+        method = ""
+        try:
+            request = self._wire.open(scope)
+            upstream = self._route(request.path)
+            principal = self._who(request.headers)
+            if request.verb == "POST":
+                message = read_message(await self._wire.body(request, receive))
+                method = message.method
+                await self._post(message, request, upstream, principal, receive, send)
+            elif request.verb == "GET":
+                await self._get(request, upstream, principal, receive, send)
+            elif request.verb == "DELETE":
+                session = self._sessions.find(principal, legacy.session_id(request.headers), upstream=upstream)
+                self._sessions.close(session)
+                await send_response(send, 204, b"", ())
+            else:
+                raise WireRefusal(405, "only POST, GET and DELETE", headers=((b"allow", b"POST, GET, DELETE"),))
+        except GatewayError as error:
+            self._note(principal, error, method)
+            await _send_error(send, error, None, modern_era=True)
+
+    def _route(self, path: bytes) -> str | None:
+        """The upstream a path names, or None for the aggregate route; exact spelling only."""
+        if path == b"/mcp":
+            return None
+        match = _UPSTREAM_PATH.fullmatch(path)
+        name = match.group(1).decode() if match else ""
+        if is_upstream_id(name) and name in self._upstream_ids:
+            return name
+        raise WireRefusal(404, "nothing is served at this path")
+
+    def _who(self, headers: Mapping[bytes, bytes]) -> Principal:
+        value = headers.get(b"authorization")
+        return self._authenticate(value.decode("latin-1") if value is not None else None)
+
+    def _note(self, principal: Principal | None, error: GatewayError, method: str) -> None:
+        if principal is None:
+            self._refusals.count(error.code)
+        else:
+            self._refusals.record(principal, error.code, error.reason, method)
+
+    async def _post(
+        self,
+        message: Message,
+        request: HttpRequest,
+        upstream: str | None,
+        principal: Principal,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        is_modern = modern.is_modern(message, request.headers)
+        try:
+            if is_modern:
+                await self._post_modern(message, request, upstream, principal, receive, send)
+            else:
+                await self._post_legacy(message, request, upstream, principal, receive, send)
+        except UnsupportedVersion as error:
+            self._note(principal, error, message.method)
+            await send_response(send, 400, modern.version_error(message, error))
+        except GatewayError as error:
+            self._note(principal, error, message.method)
+            await _send_error(send, error, message, modern_era=is_modern)
+
+    async def _post_modern(
+        self,
+        message: Message,
+        request: HttpRequest,
+        upstream: str | None,
+        principal: Principal,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        headers = request.headers
+        if message.id is None:
+            # Nothing a notification could do on a stateless wire; hanging up is how to cancel.
+            await send_response(send, 202, b"", ())
+            return
+        version = modern.check_envelope(message, headers)
+        if message.method == "tools/call":
+            asked = self._tools.read(message, upstream, modern.CALL_MEMBERS)
+            modern.check_param_headers(self._tools.definition(asked), asked, headers)
+            caller = Caller(
+                principal=principal,
+                workflow=read_workflow(headers, message.meta),
+                era="modern",
+                protocol_version=version,
+                client=modern.client_name(message),
+                ip=request.ip,
+                trace=_trace(message.meta),
+            )
+            exchange = self._exchange(headers, receive, send, hang_up_cancels=True)
+            sink = progress_sink(message, exchange)
+            with self._load.call(principal.key):
+                await exchange.run(_with_status(self._tools.call(message, asked, caller, sink), MODERN_STATUS))
+        elif message.method == "subscriptions/listen":
+            _needs_stream(headers)
+            stream, first, last = self._modern.listen(message, upstream)
+            await self._serve_stream(stream, principal, receive, send, first=first, last=last)
+        else:
+            await send_response(send, 200, self._modern.answer(message, upstream).data)
+
+    async def _post_legacy(
+        self,
+        message: Message,
+        request: HttpRequest,
+        upstream: str | None,
+        principal: Principal,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        headers = request.headers
+        if message.method == "initialize":
+            body, session = self._legacy.initialize(message, principal, upstream)
+            issued = (_SESSION_HEADER, session.id.encode())
+            await send_response(send, 200, body.data, ((b"content-type", b"application/json"), issued))
+            return
+        session = self._sessions.find(principal, legacy.session_id(headers), upstream=upstream)
+        legacy.check_version(headers, session)
+        if message.id is None:
+            self._legacy.notified(message, session)
+            await send_response(send, 202, b"", ())
+        elif message.method == "tools/call":
+            await self._call_legacy(message, request, upstream, principal, session, receive, send)
+        else:
+            await send_response(send, 200, self._legacy.answer(message, upstream).data)
+
+    async def _call_legacy(
+        self,
+        message: Message,
+        request: HttpRequest,
+        upstream: str | None,
+        principal: Principal,
+        session: Session,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        asked = self._tools.read(message, upstream, legacy.CALL_MEMBERS)
+        caller = Caller(
+            principal=principal,
+            workflow=read_workflow(request.headers, message.meta),
+            session_id=session.id,
+            era="legacy",
+            protocol_version=session.version,
+            client=session.client,
+            ip=request.ip,
+            trace=_trace(message.meta),
+        )
+        exchange = self._exchange(request.headers, receive, send, hang_up_cancels=False)
+        sink = progress_sink(message, exchange)
+        withdrawn = legacy.withdrawn_body(message)
+        with self._load.call(principal.key), legacy.running(session, message, exchange):
+            work = _with_status(self._tools.call(message, asked, caller, sink), LEGACY_STATUS)
+            await exchange.run(work, withdrawn=withdrawn)
+
+    async def _get(
+        self, request: HttpRequest, upstream: str | None, principal: Principal, receive: Receive, send: Send
+    ) -> None:
+        headers = request.headers
+        if b"mcp-session-id" not in headers or not legacy.is_legacy_header(headers):
+            # 2026-07-28 has no GET; and without a session there is nothing to stream.
+            raise WireRefusal(405, "GET opens a session's stream; send Mcp-Session-Id", headers=((b"allow", b"POST"),))
+        _needs_stream(headers)
+        session = self._sessions.find(principal, legacy.session_id(headers), upstream=upstream)
+        if session.stream is not None:
+            # The newest stream wins: the older one's client has usually lost its connection.
+            session.stream.close()
+        stream = ChangeStream(notice=legacy.LIST_CHANGED, upstream=upstream)
+        session.stream = stream
+        try:
+            await self._serve_stream(stream, principal, receive, send, first=b": open\n\n", last=b"")
+        finally:
+            if session.stream is stream:
+                session.stream = None
+
+    async def _serve_stream(
+        self, stream: ChangeStream, principal: Principal, receive: Receive, send: Send, *, first: bytes, last: bytes
+    ) -> None:
+        forget = self._streams.add(stream, principal.key)
+        try:
+            await stream.serve(receive, send, first=first, last=last, settings=self._settings)
+        finally:
+            forget()
+
+    def _exchange(
+        self, headers: Mapping[bytes, bytes], receive: Receive, send: Send, *, hang_up_cancels: bool
+    ) -> Exchange:
+        return Exchange(
+            receive,
+            send,
+            self._start_task,
+            streams=_takes_stream(headers),
+            ping_s=self._settings.stream_ping_s,
+            stall_s=self._settings.write_stall_s,
+            hang_up_cancels=hang_up_cancels,
+        )
+
+
+async def _with_status(work: Any, statuses: Mapping[int, int]) -> tuple[int, bytes]:
+    body = await work
+    return (statuses.get(body.error_code, 200) if body.error_code else 200), body.data
+
+
+async def _send_error(send: Send, error: GatewayError, message: Message | None, *, modern_era: bool) -> None:
+    body = error_body(message.id if message is not None else None, error_object(error))
+    headers = ((b"content-type", b"application/json"), *extra_headers(error))
+    await send_response(send, http_status(error, modern=modern_era), body, headers)
+
+
+def _takes_stream(headers: Mapping[bytes, bytes]) -> bool:
+    accept = headers.get(b"accept", b"*/*")
+    return b"text/event-stream" in accept or b"*/*" in accept or b"text/*" in accept
+
+
+def _needs_stream(headers: Mapping[bytes, bytes]) -> None:
+    if not _takes_stream(headers):
+        raise WireRefusal(406, "this answer is a stream; accept text/event-stream")
+
+
+def _trace(meta: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    # W3C trace context travels; baggage does not: it is the agent's to fill and the upstream's to believe.
+    return tuple(
+        (name, value)
+        for name in ("traceparent", "tracestate")
+        if isinstance(value := meta.get(name), str) and len(value) <= 512 and value.isprintable()
+    )
+

@@ -1,0 +1,127 @@
+"""Legacy sessions: small records, found only by the principal that opened them.
+
+A session id is routing, never identity: the key is (tenant, subject, agent, id), so another valid
+token with a stolen id finds nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from gateway.errors import AgentOverLimit, UnknownSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gateway.core.principal import Principal
+    from gateway.downstream.exchange import Exchange
+    from gateway.downstream.message import RequestId
+    from gateway.downstream.settings import WireSettings
+    from gateway.downstream.streams import ChangeStream
+
+
+class Session:
+    """One legacy session. Everything optional stays None until used: thousands of these idle."""
+
+    __slots__ = ("client", "id", "last_used_s", "owner", "running", "stream", "upstream", "version")
+
+    def __init__(
+        self, *, id: str, owner: tuple[str, str, str], upstream: str | None, version: str, client: str, now_s: float
+    ) -> None:
+        """Open at ``now_s`` (monotonic seconds)."""
+        self.id = id
+        self.owner = owner
+        self.upstream = upstream
+        """The route it was opened on; it is valid on no other."""
+        self.version = version
+        self.client = client
+        self.last_used_s = now_s
+        self.running: dict[RequestId, Exchange] | None = None
+        """Calls in flight by request id, for ``notifications/cancelled``."""
+        self.stream: ChangeStream | None = None
+        """The open GET stream."""
+
+
+class Sessions:
+    """All legacy sessions of this process, least recently used first."""
+
+    def __init__(
+        self, settings: WireSettings, *, monotonic_s: Callable[[], float], new_id: Callable[[], str]
+    ) -> None:
+        """Start empty; ``new_id`` must be unguessable (128 random bits or more)."""
+        self._settings = settings
+        self._monotonic_s = monotonic_s
+        self._new_id = new_id
+        self._sessions: OrderedDict[tuple[str, str, str, str], Session] = OrderedDict()
+        self._counts: dict[tuple[str, str, str], int] = {}
+
+    def __len__(self) -> int:
+        """Sessions open now."""
+        return len(self._sessions)
+
+    def open(self, principal: Principal, *, upstream: str | None, version: str, client: str) -> Session:
+        """Open a session; the idlest one makes room at the global bound.
+
+        Raises:
+            AgentOverLimit: this principal has too many.
+        """
+        now_s = self._monotonic_s()
+        self._forget_idle(now_s)
+        owner = principal.key
+        if self._counts.get(owner, 0) >= self._settings.sessions_per_principal_max:
+            raise AgentOverLimit("too many open sessions of this agent", next_step="end sessions you no longer use")
+        if len(self._sessions) >= self._settings.sessions_max:
+            self._drop(next(iter(self._sessions)))
+        session = Session(
+            id=self._new_id(), owner=owner, upstream=upstream, version=version, client=client, now_s=now_s
+        )
+        self._sessions[(*owner, session.id)] = session
+        self._counts[owner] = self._counts.get(owner, 0) + 1
+        return session
+
+    def find(self, principal: Principal, session_id: str, *, upstream: str | None) -> Session:
+        """The caller's own session on this route.
+
+        Raises:
+            UnknownSession: never issued, ended, expired, another's, or opened on another route.
+        """
+        key = (*principal.key, session_id)
+        session = self._sessions.get(key)
+        now_s = self._monotonic_s()
+        if session is None or session.upstream != upstream or self._is_idle(session, now_s):
+            raise UnknownSession("no such session", next_step="initialize again")
+        session.last_used_s = now_s
+        self._sessions.move_to_end(key)
+        return session
+
+    def close(self, session: Session) -> None:
+        """End a session."""
+        self._drop((*session.owner, session.id))
+
+    def streams(self) -> Iterator[ChangeStream]:
+        """Open GET streams."""
+        return (session.stream for session in list(self._sessions.values()) if session.stream is not None)
+
+    def _is_idle(self, session: Session, now_s: float) -> bool:
+        return session.stream is None and now_s - session.last_used_s > self._settings.session_idle_s
+
+    def _forget_idle(self, now_s: float) -> None:
+        # Ordered by use, so the first one that is not idle ends the search.
+        while self._sessions:
+            key, session = next(iter(self._sessions.items()))
+            if not self._is_idle(session, now_s):
+                return
+            self._drop(key)
+
+    def _drop(self, key: tuple[str, str, str, str]) -> None:
+        session = self._sessions.pop(key, None)
+        if session is None:
+            return
+        left = self._counts[session.owner] - 1
+        if left:
+            self._counts[session.owner] = left
+        else:
+            del self._counts[session.owner]
+        if session.stream is not None:
+            session.stream.close()

@@ -1,0 +1,135 @@
+"""Open notification streams: a legacy GET, a modern ``subscriptions/listen``.
+
+"The list changed" is a level, not a queue: a stream that did not read yet has one notice waiting,
+however often the list changed meanwhile, so a slow reader costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gateway.downstream.exchange import PING, event
+from gateway.errors import AgentOverLimit, Overloaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.downstream.settings import WireSettings
+    from gateway.downstream.wire import Receive, Send
+
+_HEADERS = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class ChangeStream:
+    """One stream, from its first frame until either side ends it."""
+
+    __slots__ = ("_changed", "_closed", "_notice", "_upstream", "_wake")
+
+    def __init__(self, *, notice: bytes, upstream: str | None) -> None:
+        """Carry ``notice`` whenever the list of ``upstream`` (None: any) changes."""
+        self._notice = notice
+        self._upstream = upstream
+        self._changed = False
+        self._closed = False
+        self._wake = asyncio.Event()
+
+    def list_changed(self, upstream: str) -> None:
+        """Leave a notice if this stream is about that upstream."""
+        if self._upstream in {None, upstream}:
+            self._changed = True
+            self._wake.set()
+
+    def close(self) -> None:
+        """End the stream after what is waiting was sent."""
+        self._closed = True
+        self._wake.set()
+
+    async def serve(
+        self, receive: Receive, send: Send, *, first: bytes, last: bytes, settings: WireSettings
+    ) -> None:
+        """Run until the client hangs up or ``close`` is called.
+
+        Args:
+            receive: yields the disconnect.
+            send: the response.
+            first: a frame to open with (modern: the acknowledgement), or a comment.
+            last: the final frame at a deliberate end (modern: the request's result), or empty.
+            settings: keep-alive and stall bounds.
+        """
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await _write(send, first, settings)
+        gone = asyncio.ensure_future(receive())
+        try:
+            while not self._closed and not gone.done():
+                if not self._changed:
+                    await self._wait(gone, settings.stream_ping_s)
+                self._wake.clear()
+                if self._changed:
+                    self._changed = False
+                    await _write(send, event(self._notice), settings)
+                elif not self._closed and not gone.done():
+                    await _write(send, PING, settings)
+            if not gone.done():
+                await send({"type": "http.response.body", "body": last, "more_body": False})
+        except (TimeoutError, OSError):
+            # A client that stopped reading: nothing to tell it, and nothing is lost.
+            return
+        finally:
+            gone.cancel()
+
+    async def _wait(self, gone: asyncio.Future[object], ping_s: float) -> None:
+        woken = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({gone, woken}, timeout=ping_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+
+
+async def _write(send: Send, data: bytes, settings: WireSettings) -> None:
+    async with asyncio.timeout(settings.write_stall_s):
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+
+
+class OpenStreams:
+    """Counts and reaches every open stream."""
+
+    def __init__(self, settings: WireSettings) -> None:
+        """Start with none."""
+        self._settings = settings
+        self._owners: dict[ChangeStream, tuple[str, str, str]] = {}
+
+    def __len__(self) -> int:
+        """Streams open now."""
+        return len(self._owners)
+
+    def add(self, stream: ChangeStream, owner: tuple[str, str, str]) -> Callable[[], None]:
+        """Count a stream in; returns what counts it out.
+
+        Raises:
+            Overloaded, AgentOverLimit: a bound is reached.
+        """
+        mine = sum(1 for one in self._owners.values() if one == owner)
+        if mine >= self._settings.streams_per_principal_max:
+            raise AgentOverLimit("too many open streams of this agent", next_step="close streams you no longer read")
+        if len(self) >= self._settings.streams_max:
+            raise Overloaded("too many open streams", next_step="try again later")
+        self._owners[stream] = owner
+        return lambda: self._forget(stream)
+
+    def _forget(self, stream: ChangeStream) -> None:
+        self._owners.pop(stream, None)
+
+    def list_changed(self, upstream: str) -> None:
+        """Tell every stream that is about this upstream."""
+        for stream in self._owners:
+            stream.list_changed(upstream)
+
+    def close(self) -> None:
+        """End all."""
+        for stream in list(self._owners):
+            stream.close()
