@@ -158,6 +158,11 @@ class UpstreamRefused(UpstreamError):
 
     code = "upstream_refused"
 
+    def __init__(self, reason: str, *, sent: bool, next_step: str = "", status: int = 0) -> None:
+        """Keep the HTTP status, or 0 where the refusal was not HTTP's."""
+        super().__init__(reason, sent=sent, next_step=next_step)
+        self.status = status
+
 
 class UpstreamNeedsInput(UpstreamError):
     """The upstream asked for input (``input_required``), which is not carried yet."""

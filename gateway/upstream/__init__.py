@@ -1,0 +1,1 @@
+"""Towards tool servers: one connection per upstream, both protocol eras, HTTP and child processes."""
