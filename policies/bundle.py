@@ -78,8 +78,16 @@ def bundle_of(files: Mapping[str, bytes]) -> Bundle:
     texts = {path: _text(path, files[path], problems) for path in sorted(files) if path.endswith(".rego")}
     modules = {path: text for path, text in texts.items() if not path.endswith("_test.rego")}
     packages = {path: package for path in modules if (package := _package(path, modules[path], problems))}
+    # Names like <toolgate>/main.rego are those of generated modules.
+    problems += [
+        Problem(code="reserved_path", message="a path may not begin with <", file=path)
+        for path in texts
+        if path.startswith("<")
+    ]
     data = _merged_data(files, problems)
-    problems += _boundary_problems(packages, data)
+    # A file whose package cannot be read may be the one with the rules.
+    if len(packages) == len(modules):
+        problems += _boundary_problems(packages, data)
     if problems:
         raise PolicyRejected(in_order(problems))
     tests = {path: texts[path] for path in texts if path not in modules}

@@ -49,6 +49,11 @@ _RESERVED = frozenset(
 )
 
 
+_DEPTH = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
+# Words after which a value or a body follows; all other names end something.
+_EXPECTING = frozenset({"if", "in", "contains", "some", "every", "not", "as", "with", "default"})
+
+
 class UnreadableRego(ValueError):
     """The text is not a sequence of Rego tokens, or does not begin with a package; says where."""
 
@@ -134,6 +139,38 @@ def dotted_names(module: Sequence[Token]) -> Iterator[tuple[str, Token]]:
         yield name, first
 
 
+def statement_starts(module: Sequence[Token]) -> Iterator[Token]:
+    """Names that begin a row outside all brackets: rule heads, and few other things. For messages only."""
+    depth = 0
+    row = 0
+    for token in module:
+        if token.row != row and depth == 0 and token.kind == "name":
+            yield token
+        row = token.row
+        depth += _DEPTH.get(token.text, 0) if token.kind == "mark" else 0
+
+
+def version_0_places(module: Sequence[Token]) -> list[Token]:
+    """Openings of rule bodies without ``if``, as Rego version 0 wrote them.
+
+    A ``{`` outside brackets that follows something complete can only be a body. In version 1 a
+    body follows ``if``, or the domain of ``every``.
+    """
+    found = []
+    depth = 0
+    in_every = False
+    for at, token in enumerate(module):
+        if token.kind == "mark":
+            if token.text == "{" and depth == 0 and at and _is_complete(module[at - 1]):
+                if not in_every:
+                    found.append(token)
+                in_every = False
+            depth += _DEPTH.get(token.text, 0)
+        elif token.kind == "name" and token.text == "every" and depth == 0:
+            in_every = True
+    return found
+
+
 class _Place:
     """Where the scan is; ``upto`` is the end of the text."""
 
@@ -205,3 +242,9 @@ def _unquoted(token: Token) -> str:
         raise UnreadableRego(
             "a package name has an escape that Rego does not know", token.row, token.column
         ) from None
+
+
+def _is_complete(token: Token) -> bool:
+    if token.kind == "name":
+        return token.text not in _EXPECTING
+    return token.kind in {"string", "raw", "number"} or token.text in {")", "]", "}"}

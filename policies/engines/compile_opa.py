@@ -1,0 +1,110 @@
+"""Compiles with the ``opa`` program: ``opa build -t plan``, and ``opa check`` for errors with places."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+from policies.bundle import BANNED_BUILTINS
+from policies.engines.complaints import CompilerComplaint, CompilerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_OUTPUT_BYTES_MAX = 4 * 1024 * 1024
+_ERRORS_MAX = 50
+# Go gives memory back well before this; a bomb in the text ends as an error instead of an OOM kill.
+_ENVIRONMENT = {"GOMEMLIMIT": "1500MiB", "GOMAXPROCS": "2"}
+
+
+def compile_plan(
+    binary: str, modules: Mapping[str, str], entrypoints: Sequence[str], *, folder: Path, deadline_s: float
+) -> tuple[dict[str, Any], str]:
+    """The plan and ``opa <version>``. Works inside ``folder``, which is empty.
+
+    Raises ``CompilerComplaint``.
+    """
+    source = folder / "modules"
+    source.mkdir()
+    for name, text in modules.items():
+        (source / name).write_text(text, encoding="utf-8")
+    opa = _Opa(binary, folder, deadline_s)
+    capabilities = json.loads(opa.output("capabilities", "--current"))
+    capabilities["builtins"] = [row for row in capabilities["builtins"] if row["name"] not in BANNED_BUILTINS]
+    # Without this a schema annotation could make the compiler fetch a URL.
+    capabilities["allow_net"] = []
+    (folder / "capabilities.json").write_text(json.dumps(capabilities), encoding="utf-8")
+    bounds = ("--v1-compatible", "--capabilities", str(folder / "capabilities.json"))
+    wanted = [word for entrypoint in entrypoints for word in ("-e", entrypoint)]
+    archive = folder / "bundle.tar.gz"
+    text = opa.complaint("build", "-t", "plan", *wanted, *bounds, "-o", str(archive), ".")
+    if text is not None:
+        checked = opa.output("check", "--format", "json", "--max-errors", str(_ERRORS_MAX), *bounds, ".")
+        raise CompilerComplaint(_errors(checked) or [CompilerError(code="compile", message=text)])
+    with tarfile.open(archive) as members:
+        content = members.extractfile("/plan.json")
+        plan: dict[str, Any] = json.loads(content.read()) if content else {}
+    version = opa.output("version").partition("\n")[0].removeprefix("Version:").strip()
+    return plan, f"opa {version}"
+
+
+class _Opa:
+    """Runs one ``opa`` command after another in the folder of modules."""
+
+    def __init__(self, binary: str, folder: Path, deadline_s: float) -> None:
+        self._binary = binary
+        self._folder = folder
+        self._deadline_s = deadline_s
+
+    def output(self, *words: str) -> str:
+        """What the command prints, success or not."""
+        return self._run(words)[1]
+
+    def complaint(self, *words: str) -> str | None:
+        """None on success, else what the command printed."""
+        status, printed = self._run(words)
+        return printed or f"opa ended with status {status}" if status else None
+
+    def _run(self, words: Sequence[str]) -> tuple[int, str]:
+        printed = self._folder / "printed"
+        try:
+            with printed.open("wb") as output:
+                done = subprocess.run(  # noqa: S603 - the operator's own binary, no shell
+                    [self._binary, *words],
+                    cwd=self._folder / "modules",
+                    env=_ENVIRONMENT | {"HOME": str(self._folder)},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    timeout=self._deadline_s,
+                    check=False,
+                )
+        except subprocess.TimeoutExpired:
+            message = f"opa {words[0]} did not end within {self._deadline_s:g} s"
+            raise CompilerComplaint([CompilerError(code="compiler_timeout", message=message)]) from None
+        except OSError as wrong:
+            message = f"opa cannot be run: {wrong.strerror}"
+            raise CompilerComplaint([CompilerError(code="compiler_crashed", message=message)]) from wrong
+        with printed.open("rb") as output:
+            return done.returncode, output.read(_OUTPUT_BYTES_MAX).decode("utf-8", "replace")
+
+
+def _errors(checked: str) -> list[CompilerError]:
+    """The errors in the JSON that ``opa check`` prints; empty if it printed something else."""
+    try:
+        errors = json.loads(checked)["errors"]
+        return [
+            CompilerError(
+                code=str(error.get("code", "compile")),
+                message=str(error["message"]),
+                file=str((error.get("location") or {}).get("file", "")),
+                row=int((error.get("location") or {}).get("row", 0)),
+                column=int((error.get("location") or {}).get("col", 0)),
+            )
+            for error in errors
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
