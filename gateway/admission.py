@@ -51,9 +51,8 @@ class Admission:
     ) -> None:
         """Take ports; ``report(upstream, sentence)`` tells the operator.
 
-        Args:
-            settle_s: after one refresh, further change notices wait this long (a storm costs one list).
-            retry_s: first and longest pause after a failed listing.
+        After one refresh, further change notices wait ``settle_s``, so that a storm costs one list.
+        ``retry_s`` is the first and the longest pause after a failed listing.
         """
         self._upstreams = upstreams
         self._facts = facts
@@ -118,12 +117,16 @@ class Admission:
                 # Never last-wins: which one an agent would get must not depend on list order.
                 refused.append(_refused(upstream, found.name, "definition_duplicate", "listed twice"))
             elif len(tools) >= facts.tools_max:
-                refused.append(_refused(upstream, found.name, "catalogue_full", f"over {facts.tools_max} tools"))
+                refused.append(
+                    _refused(upstream, found.name, "catalogue_full", f"over {facts.tools_max} tools")
+                )
             else:
                 tools[found.name] = found
         return tuple(tools.values()), tuple(refused)
 
-    def _read_one(self, upstream: str, facts: UpstreamFacts, element: Any) -> ToolDefinition | RefusedDefinition:
+    def _read_one(
+        self, upstream: str, facts: UpstreamFacts, element: Any
+    ) -> ToolDefinition | RefusedDefinition:
         if isinstance(element, bytes):
             try:
                 element = read_json(element)
@@ -142,7 +145,11 @@ class Admission:
         return parse_definition(upstream, element, labels=labels, param_headers=param_headers)
 
     async def _record(
-        self, upstream: str, before: dict[str, str], after: dict[str, str], refused: tuple[RefusedDefinition, ...]
+        self,
+        upstream: str,
+        before: dict[str, str],
+        after: dict[str, str],
+        refused: tuple[RefusedDefinition, ...],
     ) -> None:
         members = {
             "upstream": upstream,
@@ -164,5 +171,3 @@ async def _first(event: asyncio.Event, pause_s: float) -> None:
             await event.wait()
     except TimeoutError:
         return
-
-

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAnswer:
-    """What became of one call. Exactly one of ``reply``, ``failure`` is set, or neither when it was not sent."""
+    """What became of one call: a ``reply``, a ``failure``, or neither when it was refused."""
 
     call_id: str
     decision: Decision
@@ -134,7 +134,7 @@ class Enforcement:
             return CallAnswer(call_id=call_id, decision=decision)
         # Durable before the effect: a crash after this line leaves a trace that the call may have
         # happened; a crash before it leaves no call at all.
-        await self._audit.append(self._intent(call_id, call, caller, definition, decision))
+        await self._audit.append(self._intent(call_id, call, caller, definition, decision, forwarded=True))
         return await self._forwarded(call_id, call, caller, definition, decision, on_progress)
 
     async def _decision(
@@ -197,7 +197,12 @@ class Enforcement:
         return CallAnswer(call_id=call_id, decision=decision, reply=reply)
 
     async def _refuse(
-        self, call_id: str, call: ToolCall, caller: Caller, definition: ToolDefinition | None, decision: Decision
+        self,
+        call_id: str,
+        call: ToolCall,
+        caller: Caller,
+        definition: ToolDefinition | None,
+        decision: Decision,
     ) -> None:
         # Intent and outcome together: one write, one sync, and the log needs no third kind of story.
         members = {"call": call_id, "tool": call.tool_id, "status": "refused", "code": decision.codes[0]}
@@ -205,7 +210,14 @@ class Enforcement:
         await self._audit.append(self._intent(call_id, call, caller, definition, decision), outcome)
 
     def _intent(
-        self, call_id: str, call: ToolCall, caller: Caller, definition: ToolDefinition | None, decision: Decision
+        self,
+        call_id: str,
+        call: ToolCall,
+        caller: Caller,
+        definition: ToolDefinition | None,
+        decision: Decision,
+        *,
+        forwarded: bool = False,
     ) -> Record:
         principal, workflow = caller.principal, caller.workflow
         members: dict[str, Any] = {
@@ -214,17 +226,19 @@ class Enforcement:
             "tool": call.tool_id,
             "subject": principal.subject.id,
             "agent": principal.agent,
-            "decision": {
-                "effect": decision.effect.value,
-                "mode": "shadow" if self._settings.shadow else "enforce",
-                "reasons": [{"code": reason.code, "rule": reason.rule} for reason in decision.reasons],
-                "revision": decision.revision,
-            },
+            "effect": Effect.ALLOW.value if forwarded else decision.effect.value,
+            "mode": "shadow" if self._settings.shadow else "enforce",
+            "code": decision.codes[0] if decision.codes else "",
+            "reasons": [{"code": reason.code, "rule": reason.rule} for reason in decision.reasons],
+            "revision": decision.revision,
             "era": caller.era,
             "protocol": caller.protocol_version,
             "client": caller.client,
             "session": caller.session_id,
         }
+        if forwarded and decision.effect is not Effect.ALLOW:
+            # Shadow mode: what was done, and beside it what enforcing would have done.
+            members["would"] = decision.effect.value
         if definition is not None:
             members["definition"] = definition.digest
             members["digest"] = call_digest(call, principal, definition)
@@ -263,10 +277,10 @@ class Enforcement:
             members["code"] = code
         if is_error:
             members["is_error"] = True
-        payloads = (
-            () if body is None else (Payload(name="result", subject=principal.subject.id, body=body),)
+        payloads = () if body is None else (Payload(name="result", subject=principal.subject.id, body=body),)
+        self._audit.enqueue(
+            Record(kind="outcome", tenant=principal.tenant, members=members, payloads=payloads)
         )
-        self._audit.enqueue(Record(kind="outcome", tenant=principal.tenant, members=members, payloads=payloads))
 
 
 def _error_type(answer: CallAnswer) -> str:

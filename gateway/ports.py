@@ -92,7 +92,9 @@ class Upstream(Protocol):
         """Fetch every page, bounded in pages, tools and bytes."""
         ...
 
-    async def call_tool(self, send: ToolSend, *, deadline_s: float, on_progress: ProgressSink | None = None) -> ToolReply:
+    async def call_tool(
+        self, send: ToolSend, *, deadline_s: float, on_progress: ProgressSink | None = None
+    ) -> ToolReply:
         """Send one call and wait for its answer. Cancelling the coroutine cancels the call upstream."""
         ...
 

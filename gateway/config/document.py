@@ -91,7 +91,9 @@ def _value(node: yaml.Node, place: Place, marks: dict[Place, tuple[int, int]], p
     return yaml.SafeLoader("").construct_object(node, deep=True)
 
 
-def expand_variables(document: Document, place: Place, value: Any, environ: Mapping[str, str] | None = None) -> Any:
+def expand_variables(
+    document: Document, place: Place, value: Any, environ: Mapping[str, str] | None = None
+) -> Any:
     """Replace ``${env:NAME}`` (also ``${NAME}``, and ``:-default``) in every string below ``place``.
 
     Raises:
@@ -99,9 +101,13 @@ def expand_variables(document: Document, place: Place, value: Any, environ: Mapp
     """
     variables = os.environ if environ is None else environ
     if isinstance(value, dict):
-        return {key: expand_variables(document, (*place, key), item, variables) for key, item in value.items()}
+        return {
+            key: expand_variables(document, (*place, key), item, variables) for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [expand_variables(document, (*place, index), item, variables) for index, item in enumerate(value)]
+        return [
+            expand_variables(document, (*place, index), item, variables) for index, item in enumerate(value)
+        ]
     if not isinstance(value, str):
         return value
 

@@ -73,7 +73,10 @@ def decide(verdict: Verdict) -> Decision:
         if duty.do not in SUPPORTED_DUTIES
     )
     denials = (
-        *(Reason(code=d.code, message=d.message, would_pass=d.would_pass, rule=d.rule) for d in verdict.denials),
+        *(
+            Reason(code=d.code, message=d.message, would_pass=d.would_pass, rule=d.rule)
+            for d in verdict.denials
+        ),
         *unknown,
     )
     if denials:

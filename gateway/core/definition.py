@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.core.canonical import canonical_json, sha256_hex
 from gateway.core.naming import is_tool_name
 from gateway.core.schema import ArgumentSchema
 from gateway.errors import InvalidParams
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NO_PARAM_HEADERS: Mapping[tuple[str, ...], str] = MappingProxyType({})
 
@@ -33,7 +35,7 @@ class ToolDefinition:
     """The compiled ``inputSchema`` that arguments are held against."""
     labels: tuple[str, ...] = ()
     """What the operator says about the tool (``read_only``, ``idempotent``); facts for policy."""
-    param_headers: Mapping[tuple[str, ...], str] = NO_PARAM_HEADERS
+    param_headers: Mapping[tuple[str, ...], str] = field(default_factory=lambda: NO_PARAM_HEADERS)
     """Property path -> ``x-mcp-header`` token (MCP 2026-07-28, custom headers)."""
 
     @property
@@ -70,7 +72,9 @@ def parse_definition(
     if not isinstance(members, dict) or not isinstance(name, str):
         return refused("definition_malformed", "not an object with a name")
     if not is_tool_name(name):
-        return refused("definition_name", "the name has characters outside A-Z a-z 0-9 _ . - or is over 128 long")
+        return refused(
+            "definition_name", "the name has characters outside A-Z a-z 0-9 _ . - or is over 128 long"
+        )
     schema = members.get("inputSchema")
     if not isinstance(schema, dict):
         return refused("definition_schema", "inputSchema is missing or not an object")

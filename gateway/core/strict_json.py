@@ -42,7 +42,9 @@ def _no_constant(literal: str) -> Any:
 def _exact_integer(literal: str) -> int:
     # The length check comes first: int() of a long literal is quadratic.
     if len(literal) > 17 or abs(int(literal)) > INTEGER_MAX:
-        raise InvalidParams("an integer beyond 2^53-1 is read differently by different parsers", next_step=_AS_STRING)
+        raise InvalidParams(
+            "an integer beyond 2^53-1 is read differently by different parsers", next_step=_AS_STRING
+        )
     return int(literal)
 
 
@@ -54,9 +56,14 @@ def _finite_float(literal: str) -> float:
 
 
 _QUICK = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
-_ANY_NUMBER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=str, parse_float=str)
+_ANY_NUMBER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=str, parse_float=str
+)
 _CAREFUL = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_exact_integer, parse_float=_finite_float
+    object_pairs_hook=_unique,
+    parse_constant=_no_constant,
+    parse_int=_exact_integer,
+    parse_float=_finite_float,
 )
 
 

@@ -38,7 +38,9 @@ def read_workflow(headers: Mapping[bytes, bytes], meta: Mapping[str, Any]) -> Wo
         if member == "attempt" and isinstance(raw, int) and not isinstance(raw, bool):
             raw = str(raw)
         if not isinstance(raw, str) or len(raw) > VALUE_CHARACTERS_MAX or not raw.isprintable():
-            raise InvalidParams(f"{member} must be printable text of at most {VALUE_CHARACTERS_MAX} characters")
+            raise InvalidParams(
+                f"{member} must be printable text of at most {VALUE_CHARACTERS_MAX} characters"
+            )
         found[member] = raw
     if not found:
         return NO_WORKFLOW

@@ -97,11 +97,15 @@ class AgentEndpoint:
             elif request.verb == "GET":
                 await self._get(request, upstream, principal, receive, send)
             elif request.verb == "DELETE":
-                session = self._sessions.find(principal, legacy.session_id(request.headers), upstream=upstream)
+                session = self._sessions.find(
+                    principal, legacy.session_id(request.headers), upstream=upstream
+                )
                 self._sessions.close(session)
                 await send_response(send, 204, b"", ())
             else:
-                raise WireRefusal(405, "only POST, GET and DELETE", headers=((b"allow", b"POST, GET, DELETE"),))
+                raise WireRefusal(
+                    405, "only POST, GET and DELETE", headers=((b"allow", b"POST, GET, DELETE"),)
+                )
         except GatewayError as error:
             self._note(principal, error, method)
             await _send_error(send, error, None, modern_era=True)
@@ -178,7 +182,9 @@ class AgentEndpoint:
             exchange = self._exchange(headers, receive, send, hang_up_cancels=True)
             sink = progress_sink(message, exchange)
             with self._load.call(principal.key):
-                await exchange.run(_with_status(self._tools.call(message, asked, caller, sink), MODERN_STATUS))
+                await exchange.run(
+                    _with_status(self._tools.call(message, asked, caller, sink), MODERN_STATUS)
+                )
         elif message.method == "subscriptions/listen":
             _needs_stream(headers)
             stream, first, last = self._modern.listen(message, upstream)
@@ -245,7 +251,9 @@ class AgentEndpoint:
         headers = request.headers
         if b"mcp-session-id" not in headers or not legacy.is_legacy_header(headers):
             # 2026-07-28 has no GET; and without a session there is nothing to stream.
-            raise WireRefusal(405, "GET opens a session's stream; send Mcp-Session-Id", headers=((b"allow", b"POST"),))
+            raise WireRefusal(
+                405, "GET opens a session's stream; send Mcp-Session-Id", headers=((b"allow", b"POST"),)
+            )
         _needs_stream(headers)
         session = self._sessions.find(principal, legacy.session_id(headers), upstream=upstream)
         if session.stream is not None:
@@ -260,11 +268,18 @@ class AgentEndpoint:
                 session.stream = None
 
     async def _serve_stream(
-        self, stream: ChangeStream, principal: Principal, receive: Receive, send: Send, *, first: bytes, last: bytes
+        self,
+        stream: ChangeStream,
+        principal: Principal,
+        receive: Receive,
+        send: Send,
+        *,
+        first: bytes,
+        last: bytes,
     ) -> None:
         forget = self._streams.add(stream, principal.key)
         try:
-            await stream.serve(receive, send, first=first, last=last, settings=self._settings)
+            await stream.serve(receive, send, first=first, last=last, ping_s=self._settings.stream_ping_s)
         finally:
             forget()
 
@@ -277,7 +292,6 @@ class AgentEndpoint:
             self._start_task,
             streams=_takes_stream(headers),
             ping_s=self._settings.stream_ping_s,
-            stall_s=self._settings.write_stall_s,
             hang_up_cancels=hang_up_cancels,
         )
 
@@ -310,4 +324,3 @@ def _trace(meta: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         for name in ("traceparent", "tracestate")
         if isinstance(value := meta.get(name), str) and len(value) <= 512 and value.isprintable()
     )
-

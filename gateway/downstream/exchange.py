@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from gateway.downstream.wire import Receive, Send
 
-    StartTask = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
+    StartTask = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None] | None]
 
 SHORT_CALL_S = 0.05
 _JSON_HEADER = (b"content-type", b"application/json")
-_STREAM_HEADERS = [
+STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
@@ -52,7 +52,6 @@ class Exchange:
         *,
         streams: bool,
         ping_s: float,
-        stall_s: float,
         hang_up_cancels: bool,
     ) -> None:
         """Prepare to answer.
@@ -63,15 +62,13 @@ class Exchange:
             start_task: the background's ``start``.
             streams: whether the client accepts ``text/event-stream``.
             ping_s: silence after which the answer becomes a stream, and between keep-alives.
-            stall_s: how long a client may leave a chunk unread.
-            hang_up_cancels: modern era: closing the stream cancels the call (2026-07-28); before, it does not.
+            hang_up_cancels: closing the stream cancels the call (2026-07-28); before, it did not.
         """
         self._receive = receive
         self._send = send
         self._start_task = start_task
         self._streams = streams
         self._ping_s = ping_s
-        self._stall_s = stall_s
         self._hang_up_cancels = hang_up_cancels
         self._streaming = False
         self._companion: asyncio.Task[None] | None = None
@@ -143,8 +140,7 @@ class Exchange:
         await self._chunk(event(body), last=True)
 
     async def _chunk(self, data: bytes, *, last: bool = False) -> None:
-        async with asyncio.timeout(self._stall_s):
-            if not self._streaming:
-                self._streaming = True
-                await self._send({"type": "http.response.start", "status": 200, "headers": _STREAM_HEADERS})
-            await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        if not self._streaming:
+            self._streaming = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
+        await self._send({"type": "http.response.body", "body": data, "more_body": not last})

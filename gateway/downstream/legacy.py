@@ -66,7 +66,9 @@ class LegacyEra:
         self._server_info = server_info
         self._instructions = instructions
 
-    def initialize(self, message: Message, principal: Principal, upstream: str | None) -> tuple[Body, Session]:
+    def initialize(
+        self, message: Message, principal: Principal, upstream: str | None
+    ) -> tuple[Body, Session]:
         """Open a session.
 
         Raises:

@@ -32,10 +32,14 @@ class Load:
             Overloaded, AgentOverLimit: a bound is reached; nothing was sent.
         """
         if self.draining:
-            raise Draining("the gateway is shutting down; nothing was sent", next_step="try again in a moment")
+            raise Draining(
+                "the gateway is shutting down; nothing was sent", next_step="try again in a moment"
+            )
         mine = self._running.get(owner, 0)
         if self.total >= self._settings.calls_max:
-            raise Overloaded("the gateway has too many calls in flight; nothing was sent", next_step="try again")
+            raise Overloaded(
+                "the gateway has too many calls in flight; nothing was sent", next_step="try again"
+            )
         if mine >= self._settings.calls_per_principal_max:
             raise AgentOverLimit(
                 f"this agent has {mine} calls in flight, which is its limit; nothing was sent",

@@ -47,7 +47,10 @@ def is_modern(message: Message, headers: Mapping[bytes, bytes]) -> bool:
 
     A message that only half looks modern must fail the checks below, not slip past them as legacy.
     """
-    if META_VERSION in message.meta or headers.get(b"mcp-protocol-version", b"").decode("latin-1") in MODERN_VERSIONS:
+    if (
+        META_VERSION in message.meta
+        or headers.get(b"mcp-protocol-version", b"").decode("latin-1") in MODERN_VERSIONS
+    ):
         return True
     row = message.row
     return row is not None and not row.legacy
@@ -95,7 +98,11 @@ def check_param_headers(
     Raises:
         HeaderMismatch: missing, different, malformed, or for a parameter that declares none.
     """
-    sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items() if name[:10] == b"mcp-param-"}
+    sent = {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in headers.items()
+        if name[:10] == b"mcp-param-"
+    }
     declared = {} if definition is None else definition.param_headers
     if not sent and not declared:
         return
@@ -179,7 +186,9 @@ class ModernEra:
             raise InvalidParams("subscriptions/listen needs notifications, an object")
         meta = {META_SUBSCRIPTION: message.id}
         honoured = {"toolsListChanged": True} if asked.get("toolsListChanged") is True else {}
-        first = _notification("notifications/subscriptions/acknowledged", {"_meta": meta, "notifications": honoured})
+        first = _notification(
+            "notifications/subscriptions/acknowledged", {"_meta": meta, "notifications": honoured}
+        )
         notice = _notification("notifications/tools/list_changed", {"_meta": meta})
         last = response(message.id, _encode({"resultType": "complete", "_meta": meta}))
         # A stream that asked for nothing we send is honoured, and stays quiet.

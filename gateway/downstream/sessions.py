@@ -27,10 +27,17 @@ class Session:
     __slots__ = ("client", "id", "last_used_s", "owner", "running", "stream", "upstream", "version")
 
     def __init__(
-        self, *, id: str, owner: tuple[str, str, str], upstream: str | None, version: str, client: str, now_s: float
+        self,
+        session_id: str,
+        *,
+        owner: tuple[str, str, str],
+        upstream: str | None,
+        version: str,
+        client: str,
+        now_s: float,
     ) -> None:
         """Open at ``now_s`` (monotonic seconds)."""
-        self.id = id
+        self.id = session_id
         self.owner = owner
         self.upstream = upstream
         """The route it was opened on; it is valid on no other."""
@@ -70,11 +77,13 @@ class Sessions:
         self._forget_idle(now_s)
         owner = principal.key
         if self._counts.get(owner, 0) >= self._settings.sessions_per_principal_max:
-            raise AgentOverLimit("too many open sessions of this agent", next_step="end sessions you no longer use")
+            raise AgentOverLimit(
+                "too many open sessions of this agent", next_step="end sessions you no longer use"
+            )
         if len(self._sessions) >= self._settings.sessions_max:
             self._drop(next(iter(self._sessions)))
         session = Session(
-            id=self._new_id(), owner=owner, upstream=upstream, version=version, client=client, now_s=now_s
+            self._new_id(), owner=owner, upstream=upstream, version=version, client=client, now_s=now_s
         )
         self._sessions[(*owner, session.id)] = session
         self._counts[owner] = self._counts.get(owner, 0) + 1

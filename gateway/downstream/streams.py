@@ -7,9 +7,9 @@ however often the list changed meanwhile, so a slow reader costs nothing.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gateway.downstream.exchange import PING, event
+from gateway.downstream.exchange import PING, STREAM_HEADERS, event
 from gateway.errors import AgentOverLimit, Overloaded
 
 if TYPE_CHECKING:
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 
     from gateway.downstream.settings import WireSettings
     from gateway.downstream.wire import Receive, Send
-
-_HEADERS = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-cache, no-transform"),
-    (b"x-accel-buffering", b"no"),
-]
 
 
 class ChangeStream:
@@ -49,9 +43,7 @@ class ChangeStream:
         self._closed = True
         self._wake.set()
 
-    async def serve(
-        self, receive: Receive, send: Send, *, first: bytes, last: bytes, settings: WireSettings
-    ) -> None:
+    async def serve(self, receive: Receive, send: Send, *, first: bytes, last: bytes, ping_s: float) -> None:
         """Run until the client hangs up or ``close`` is called.
 
         Args:
@@ -59,30 +51,27 @@ class ChangeStream:
             send: the response.
             first: a frame to open with (modern: the acknowledgement), or a comment.
             last: the final frame at a deliberate end (modern: the request's result), or empty.
-            settings: keep-alive and stall bounds.
+            ping_s: between keep-alive comments.
         """
-        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await _write(send, first, settings)
+        await send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
+        await _write(send, first)
         gone = asyncio.ensure_future(receive())
         try:
             while not self._closed and not gone.done():
                 if not self._changed:
-                    await self._wait(gone, settings.stream_ping_s)
+                    await self._wait(gone, ping_s)
                 self._wake.clear()
                 if self._changed:
                     self._changed = False
-                    await _write(send, event(self._notice), settings)
-                elif not self._closed and not gone.done():
-                    await _write(send, PING, settings)
+                    await _write(send, event(self._notice))
+                elif not self._closed:
+                    await _write(send, PING)
             if not gone.done():
                 await send({"type": "http.response.body", "body": last, "more_body": False})
-        except (TimeoutError, OSError):
-            # A client that stopped reading: nothing to tell it, and nothing is lost.
-            return
         finally:
             gone.cancel()
 
-    async def _wait(self, gone: asyncio.Future[object], ping_s: float) -> None:
+    async def _wait(self, gone: asyncio.Future[Any], ping_s: float) -> None:
         woken = asyncio.ensure_future(self._wake.wait())
         try:
             await asyncio.wait({gone, woken}, timeout=ping_s, return_when=asyncio.FIRST_COMPLETED)
@@ -90,9 +79,8 @@ class ChangeStream:
             woken.cancel()
 
 
-async def _write(send: Send, data: bytes, settings: WireSettings) -> None:
-    async with asyncio.timeout(settings.write_stall_s):
-        await send({"type": "http.response.body", "body": data, "more_body": True})
+async def _write(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": True})
 
 
 class OpenStreams:
@@ -115,7 +103,9 @@ class OpenStreams:
         """
         mine = sum(1 for one in self._owners.values() if one == owner)
         if mine >= self._settings.streams_per_principal_max:
-            raise AgentOverLimit("too many open streams of this agent", next_step="close streams you no longer read")
+            raise AgentOverLimit(
+                "too many open streams of this agent", next_step="close streams you no longer read"
+            )
         if len(self) >= self._settings.streams_max:
             raise Overloaded("too many open streams", next_step="try again later")
         self._owners[stream] = owner

@@ -162,7 +162,9 @@ def _not_allowed(call_id: str, decision: Decision) -> dict[str, Any]:
     reasons = [_reason(reason) for reason in decision.reasons]
     if decision.effect is Effect.HOLD:
         code = "approval_required"
-        text = "NOT EXECUTED: this call needs a person's approval, and this gateway has no way to ask one yet. "
+        text = (
+            "NOT EXECUTED: this call needs a person's approval, and this gateway has no way to ask one yet. "
+        )
         ends = "Do not try to reach the same effect another way"
     else:
         code = "denied"

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
 # A second copy of one of these is read differently by different software.
 _ONCE = frozenset(
-    {b"host", b"origin", b"authorization", b"content-type", b"content-length", b"transfer-encoding", b"accept"}
+    {
+        b"host",
+        b"origin",
+        b"authorization",
+        b"content-type",
+        b"content-length",
+        b"transfer-encoding",
+        b"accept",
+    }
 )
 _ROUTING = frozenset({b"mcp-method", b"mcp-name", b"mcp-protocol-version", b"mcp-session-id"})
 _JSON_TYPES = frozenset(
@@ -74,7 +82,9 @@ class Wire:
         if len(headers) != len(raw):
             _refuse_repeats(raw)
         if b"transfer-encoding" in headers and b"content-length" in headers:
-            raise WireRefusal(400, "both Content-Length and Transfer-Encoding", headers=((b"connection", b"close"),))
+            raise WireRefusal(
+                400, "both Content-Length and Transfer-Encoding", headers=((b"connection", b"close"),)
+            )
         if headers.get(b"host", b"").decode("latin-1").lower() not in self._hosts:
             raise WireRefusal(421, "this Host is not served here")
         origin = headers.get(b"origin")
@@ -82,9 +92,7 @@ class Wire:
             raise WireRefusal(403, "this Origin may not call")
         client = scope.get("client")
         path = scope.get("raw_path") or scope["path"].encode()
-        return HttpRequest(
-            verb=scope["method"], path=path, headers=headers, ip=client[0] if client else ""
-        )
+        return HttpRequest(verb=scope["method"], path=path, headers=headers, ip=client[0] if client else "")
 
     async def body(self, request: HttpRequest, receive: Receive) -> bytes:
         """Read a POST body within its bounds.
@@ -99,7 +107,9 @@ class Wire:
         bytes_max = self._settings.body_bytes_max
         declared = request.headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > bytes_max:
-            raise WireRefusal(413, f"the body is over {bytes_max} bytes", headers=((b"connection", b"close"),))
+            raise WireRefusal(
+                413, f"the body is over {bytes_max} bytes", headers=((b"connection", b"close"),)
+            )
         message = await _within(receive, self._settings.body_timeout_s)
         if not message.get("more_body"):
             # The usual case: one message holds the whole body.

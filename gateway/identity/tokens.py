@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gateway.identity.settings import AgentSettings
 
-TOKEN_PREFIX = "tg_"  # noqa: S105  recognisable to secret scanners; not a secret
+TOKEN_PREFIX = "tg_"
 TOKEN_BYTES_MAX = 4096
 
 

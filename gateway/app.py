@@ -1,0 +1,418 @@
+"""The composition root: the only place that knows every part, and in which order they start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import secrets
+import time
+import zoneinfo
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from durable.audit.limits import Limits
+from durable.audit.segments import AuditLog
+from durable.errors import DurableError
+from gateway.admission import Admission, UpstreamFacts
+from gateway.background import Background
+from gateway.catalogue.param_headers import read_param_headers
+from gateway.catalogue.snapshot import CatalogueStore
+from gateway.core.principal import Principal, Subject
+from gateway.data import KEYS, MASTER_KEY, POLICIES, LocalAgent, local_agent, prepare_directory
+from gateway.downstream.endpoint import AgentEndpoint
+from gateway.downstream.legacy import LegacyEra
+from gateway.downstream.load import Load
+from gateway.downstream.modern import ModernEra
+from gateway.downstream.refusals import Refusals
+from gateway.downstream.sessions import Sessions
+from gateway.downstream.streams import OpenStreams
+from gateway.downstream.tools import Tools
+from gateway.downstream.wire import Wire
+from gateway.egress import Egress, EgressSettings
+from gateway.enforcement import Enforcement, EnforcementSettings
+from gateway.errors import ConfigurationError
+from gateway.identity.tokens import TokenDirectory
+from gateway.listener import Listener
+from gateway.people.health import health_app
+from gateway.ports import Record
+from gateway.telemetry.traces import telemetry_from
+from gateway.trail import Trail
+from gateway.upstream.pool import UpstreamPool
+from policies.engines.embedded import EmbeddedEngine
+from policies.errors import PolicyRejected
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping
+
+    from gateway.config.loading import Configuration
+    from policies.model import Loaded
+
+VERSION = importlib.metadata.version("toolgate")
+SERVER_INFO = {"name": "toolgate", "version": VERSION}
+INSTRUCTIONS = (
+    "Tools behind a gateway: every call is decided by policy and recorded. A denied call says which rule "
+    "denied it and what would pass; do not work around a denial."
+)
+ORIGIN = "toolgate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What the operator is told once the gateway serves."""
+
+    agents_url: str
+    people_url: str
+    token_file: Path | None
+    token_created: bool
+    policy: Loaded
+
+
+class Gateway:
+    """Everything that runs, as one async context manager.
+
+    Start: data, log, policy, upstreams, ports. Stop: ports, running calls, upstreams, policy, log;
+    the log goes last because everything before it may still have something to record.
+    """
+
+    def __init__(
+        self, configuration: Configuration, *, logger: logging.Logger, environ: Mapping[str, str]
+    ) -> None:
+        """Keep the plan; nothing happens before ``__aenter__``."""
+        self._configuration = configuration
+        self._logger = logger
+        self._environ = environ
+        self._exit = contextlib.AsyncExitStack()
+        self._ending = asyncio.Event()
+        self._policy_problem = ""
+        self.started: Started
+
+    async def __aenter__(self) -> Self:
+        """Start everything.
+
+        Raises:
+            ConfigurationError: anything the operator has to mend, before a port answers.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self._exit.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop everything in reverse order."""
+        await self._exit.aclose()
+
+    async def _start(self) -> None:
+        configuration, settings = self._configuration, self._configuration.settings
+        refuse_mixed_packages()
+        # Ports first: a port in use is the most common mistake, and costs nothing to find out.
+        agents_port = self._bind(settings.listen.agents, "listen.agents")
+        people_port = self._bind(settings.listen.people, "listen.people")
+        self._refuse_exposed(agents_port)
+        prepare_directory(configuration.data)
+        local = None
+        if not settings.agents and settings.anonymous == "refuse":
+            local = local_agent(configuration.data, self._environ.get("USER", "me"), secrets.token_bytes)
+        self._telemetry = telemetry_from(self._environ, version=VERSION)
+        self._exit.callback(self._telemetry.close)
+        self._log = await self._open_log()
+        self._trail = Trail(self._log)
+        self._background = await self._exit.enter_async_context(Background(on_failure=self._task_failed))
+        self._engine = self._make_engine()
+        self._exit.push_async_callback(self._engine.aclose)
+        self._pool = await self._make_pool()
+        loaded = await self._load_policy()
+        await self._trail.append(self._start_record(loaded))
+        endpoint = self._compose(agents_port, local)
+        await self._serve(agents_port, people_port, endpoint)
+        self.started = Started(
+            agents_url=agents_port.url,
+            people_url=people_port.url,
+            token_file=local.token_file if local else None,
+            token_created=local.created if local else False,
+            policy=loaded,
+        )
+
+    def _bind(self, address: str, setting: str) -> Listener:
+        listener = Listener(address, setting=setting)
+        self._exit.callback(listener.close)
+        return listener
+
+    def _refuse_exposed(self, port: Listener) -> None:
+        if port.host in {"localhost", "::1"} or port.host.startswith("127."):
+            return
+        raise ConfigurationError(
+            f"listen.agents: {port.host} is reachable from other machines, and this release has no TLS",
+            next_step="listen on 127.0.0.1 and put a TLS-terminating proxy in front",
+        )
+
+    async def _open_log(self) -> AuditLog:
+        configuration, bounds = self._configuration, self._configuration.settings.audit
+        try:
+            log = await AuditLog.open(
+                configuration.data,
+                clock=clock_us,
+                origin=ORIGIN,
+                master_key=configuration.data / KEYS / MASTER_KEY,
+                random_bytes=secrets.token_bytes,
+                limits=Limits(
+                    segment_bytes_max=bounds.segment_bytes_max,
+                    ballast_bytes=bounds.ballast_bytes,
+                    sync_deadline_s=bounds.sync_deadline_s,
+                ),
+            )
+        except DurableError as error:
+            raise ConfigurationError(f"data: {error.reason}", next_step=error.next_step) from error
+        self._exit.push_async_callback(log.aclose)
+        return log
+
+    def _make_engine(self) -> EmbeddedEngine:
+        return make_engine(self._configuration)
+
+    async def _make_pool(self) -> UpstreamPool:
+        egress = await self._exit.enter_async_context(
+            Egress(EgressSettings(), clock=time.monotonic, start_task=self._background.start)
+        )
+        pool = UpstreamPool(
+            self._configuration.settings.upstreams,
+            egress,
+            self._background,
+            clock=time.monotonic,
+            random=secrets.SystemRandom().random,
+        )
+        self._exit.push_async_callback(pool.aclose)
+        return pool
+
+    async def _load_policy(self) -> Loaded:
+        source = policy_source(self._configuration)
+        try:
+            return await self._engine.load(source)
+        except PolicyRejected as error:
+            raise rejected(source, error) from error
+
+    def _start_record(self, loaded: Loaded) -> Record:
+        members = {
+            "version": VERSION,
+            "mode": self._configuration.settings.mode,
+            "policy": {"revision": loaded.revision, "compiler": loaded.compiler, "plan": loaded.plan_digest},
+            "upstreams": sorted(one.id for one in self._pool),
+        }
+        return Record(kind="gateway_started", tenant="", members=members)
+
+    def _compose(self, port: Listener, local: LocalAgent | None) -> AgentEndpoint:
+        settings = self._configuration.settings
+        upstreams = {one.id: one for one in self._pool}
+        self._catalogue = CatalogueStore()
+        self._admission = Admission(
+            upstreams=upstreams,
+            facts={name: _facts(one) for name, one in settings.upstreams.items() if name in upstreams},
+            replace=self._catalogue.replace,
+            audit=self._trail,
+            read_param_headers=read_param_headers,
+            report=self._report_upstream,
+        )
+        enforcement = Enforcement(
+            catalogue=self._catalogue,
+            policy=self._engine,
+            audit=self._trail,
+            upstreams=upstreams,
+            telemetry=self._telemetry,
+            settings=EnforcementSettings(
+                policy_deadline_s=settings.policy.deadline_s,
+                call_deadline_s={name: one.call_timeout_s for name, one in settings.upstreams.items()},
+                shadow=self._configuration.shadow,
+                zone=zoneinfo.ZoneInfo(settings.zone),
+            ),
+            clock_us=clock_us,
+            monotonic_s=time.monotonic,
+            new_call_id=lambda: secrets.token_hex(12),
+        )
+        tools = Tools(self._catalogue, enforcement)
+        self._load = Load(settings.limits)
+        self._streams = OpenStreams(settings.limits)
+        self._refusals = Refusals(self._trail)
+        self._catalogue.on_change(self._streams.list_changed)
+        sessions = Sessions(settings.limits, monotonic_s=time.monotonic, new_id=lambda: secrets.token_hex(16))
+        agents = settings.agents if local is None else (local.settings,)
+        anonymous = Principal(subject=Subject(id="anonymous"), agent="anonymous")
+        directory = TokenDirectory(agents, anonymous=anonymous if settings.anonymous == "allow" else None)
+        return AgentEndpoint(
+            wire=Wire(settings.limits, listen_host=port.host, listen_port=port.port),
+            settings=settings.limits,
+            authenticate=directory.authenticate,
+            upstream_ids=frozenset(upstreams),
+            tools=tools,
+            modern_era=ModernEra(tools, server_info=SERVER_INFO, instructions=INSTRUCTIONS),
+            legacy_era=LegacyEra(tools, sessions, server_info=SERVER_INFO, instructions=INSTRUCTIONS),
+            sessions=sessions,
+            streams=self._streams,
+            load=self._load,
+            refusals=self._refusals,
+            start_task=self._background.start,
+        )
+
+    async def _serve(self, agents_port: Listener, people_port: Listener, endpoint: AgentEndpoint) -> None:
+        limits = self._configuration.settings.limits
+        names = ("localhost", "127.0.0.1", "[::1]", people_port.host)
+        people = health_app(
+            self.readiness,
+            version=VERSION,
+            allowed_hosts=frozenset(f"{name}:{people_port.port}" for name in names),
+        )
+        guards: dict[str, Any] = {
+            "header_timeout_s": limits.header_timeout_s,
+            "header_bytes_max": limits.header_bytes_max,
+            "write_stall_s": limits.write_stall_s,
+            "keep_alive_s": limits.keep_alive_s,
+            "drain_s": limits.drain_s,
+        }
+        start = self._background.start
+        serving = [
+            start(agents_port.serve(endpoint, **guards), "agents' port"),
+            start(people_port.serve(people, **guards), "people's port"),
+        ]
+        await self._pool.start(self._admission.changed)
+        for upstream in self._pool:
+            start(self._admission.keep(upstream.id), f"admission of {upstream.id}")
+        start(self._refusals.summarise(), "refusal summary")
+        if self._configuration.settings.policy.watch and self._configuration.policy is not None:
+            start(self._watch_policy(self._configuration.policy), "policy watch")
+        self._exit.push_async_callback(self._drain, agents_port, people_port, serving)
+
+    async def _drain(
+        self, agents: Listener, people: Listener, serving: list[asyncio.Task[None] | None]
+    ) -> None:
+        """Stop accepting, let calls finish, then close: first thing to happen at the end."""
+        self._load.draining = True
+        self._streams.close()
+        agents.stop()
+        people.stop()
+        await asyncio.gather(*(task for task in serving if task is not None), return_exceptions=True)
+        self._refusals.flush()
+        with contextlib.suppress(Exception):  # the log may be the very part that is down
+            await self._trail.append(Record(kind="gateway_stopped", tenant="", members={"version": VERSION}))
+
+    async def _watch_policy(self, source: Path) -> None:
+        from watchfiles import awatch
+
+        async for _ in awatch(source, step=100, debounce=300):
+            await self.reload_policy()
+
+    async def reload_policy(self) -> None:
+        """Load what is on disk now; a broken policy leaves the last good one in force and says so."""
+        source = policy_source(self._configuration)
+        before = self._engine.health().revision
+        try:
+            loaded = await self._engine.load(source)
+        except PolicyRejected as error:
+            self._policy_problem = f"the newest policy was rejected, {before[:12]} stays in force"
+            # The problems are the message; a stack trace would bury them.
+            self._logger.error("policy rejected, the last good one stays in force: %s", error)  # noqa: TRY400
+            problems = [str(problem) for problem in error.problems[:20]]
+            self._trail.enqueue(Record(kind="policy_rejected", tenant="", members={"problems": problems}))
+            return
+        self._policy_problem = ""
+        if loaded.revision != before:
+            members = {"revision": loaded.revision, "before": before, "compiler": loaded.compiler}
+            self._trail.enqueue(Record(kind="policy_loaded", tenant="", members=members))
+            self._logger.info("policy loaded", extra={"revision": loaded.revision[:12]})
+
+    def readiness(self) -> Mapping[str, str]:
+        """What a call needs, and what is wrong with it; empty text means ready."""
+        log, engine = self._log.health(), self._engine.health()
+        return {
+            "audit": "" if log.state == "ok" else f"{log.code}: {log.reason}",
+            "policy": "" if engine.loaded else "no policy is loaded",
+            "accepting": "the gateway is shutting down" if self._load.draining else "",
+        }
+
+    def conditions(self) -> Mapping[str, str]:
+        """What people should look at although calls still work."""
+        found = {"policy": self._policy_problem} if self._policy_problem else {}
+        for name, health in self._pool.health().items():
+            if health.state != "ready":
+                found[f"upstream {name}"] = f"{health.state}: {health.reason}"
+        return found
+
+    def _report_upstream(self, upstream: str, sentence: str) -> None:
+        self._logger.warning("%s", sentence, extra={"upstream": upstream})
+
+    def _task_failed(self, name: str, error: BaseException) -> None:
+        self._logger.error("a background task failed", extra={"task": name}, exc_info=error)
+
+
+def clock_us() -> int:
+    """Microseconds since the Unix epoch; the one wall clock of the process."""
+    return time.time_ns() // 1000
+
+
+def refuse_mixed_packages() -> None:
+    """Refuse to run if another distribution owns one of our top-level packages.
+
+    Raises:
+        ConfigurationError: naming the stranger.
+    """
+    import durable
+    import policies
+    import scanners
+
+    home = Path(__file__).resolve().parent.parent
+    for package in (durable, policies, scanners):
+        found = Path(str(package.__file__)).resolve().parent.parent
+        if found != home:
+            raise ConfigurationError(
+                f"the package {package.__name__!r} is another distribution's: {found}",
+                next_step="install toolgate into an environment of its own",
+            )
+
+
+def policy_source(configuration: Configuration) -> Path:
+    """The operator's policy, or the starter policy that ships."""
+    if configuration.policy is not None:
+        return configuration.policy
+    import policies
+
+    return Path(str(policies.__file__)).parent / "rego" / "starter"
+
+
+def rejected(source: Path, error: PolicyRejected) -> ConfigurationError:
+    """Every problem of a policy on its own line."""
+    lines = "\n".join(f"{source}/{problem}" for problem in error.problems)
+    return ConfigurationError(lines, next_step="mend the rule, then: toolgate config check")
+
+
+def make_engine(configuration: Configuration) -> EmbeddedEngine:
+    """The engine the configuration asks for."""
+    return EmbeddedEngine(
+        compiler=configuration.settings.policy.compiler,
+        archive=configuration.data / POLICIES,
+    )
+
+
+async def check_policy(configuration: Configuration) -> Loaded:
+    """Load the policy without serving anything, for ``toolgate config check``.
+
+    Raises:
+        ConfigurationError: it does not load.
+    """
+    engine = make_engine(configuration)
+    source = policy_source(configuration)
+    try:
+        return await engine.load(source)
+    except PolicyRejected as error:
+        raise rejected(source, error) from error
+    finally:
+        await engine.aclose()
+
+
+def _facts(settings: Any) -> UpstreamFacts:
+    return UpstreamFacts(
+        read_only=frozenset(settings.read_only),
+        idempotent=frozenset(settings.idempotent),
+        list_deadline_s=settings.list_timeout_s,
+        tools_max=settings.tools_max,
+    )

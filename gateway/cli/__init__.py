@@ -1,0 +1,74 @@
+"""The ``toolgate`` command. Verbs load only when they are called, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from gateway.errors import GatewayError
+
+VERBS = {
+    "serve": ("gateway.cli.serve", "serve", "Run the gateway."),
+    "demo": ("gateway.cli.demo", "demo", "Watch an agent being governed; two minutes, nothing to set up."),
+    "init": ("gateway.cli.init", "init", "Write a toolgate.yaml and a policy to start from."),
+    "config": ("gateway.cli.config", "config", "Check, show and describe the configuration."),
+    "call": ("gateway.cli.call", "call", "Call a tool through the running gateway, as an agent would."),
+    "audit": ("gateway.cli.audit", "audit", "Read the audit log."),
+    "stdio": ("gateway.cli.stdio", "stdio", "Offer the gateway to a client that only speaks stdio."),
+    "token": ("gateway.cli.token", "token", "Make an access token for an agent."),
+}
+
+EXIT_PROBLEM = 2
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order a newcomer meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one verb."""
+        if cmd_name not in VERBS:
+            return None
+        module, name, _ = VERBS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Summaries come from the table, so that help imports no verb."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(verb, summary) for verb, (_, _, summary) in VERBS.items()])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="toolgate", message="toolgate %(version)s")
+def toolgate() -> None:
+    """The gateway between AI agents and the tools they call."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point: a refusal is a sentence and exit code 2, never a stack trace."""
+    try:
+        return toolgate.main(args=arguments, prog_name="toolgate")
+    except GatewayError as error:
+        say_problem(error.reason, error.next_step)
+        sys.exit(EXIT_PROBLEM)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `| head` does; that is no error of ours.
+        sys.stderr.close()
+        sys.exit(141)
+
+
+def say_problem(reason: str, next_step: str = "") -> None:
+    """What happened and why, then the next thing to type; on stderr."""
+    for line in reason.splitlines():
+        click.echo(f"error: {line}", err=True)
+    if next_step:
+        click.echo(f"next:  {next_step}", err=True)

@@ -1,0 +1,77 @@
+"""``toolgate call UPSTREAM/TOOL key=value``: one call through policy and log, from the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.options import config_option, json_option
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXIT_TOOL_ERROR = 1
+
+
+@click.command()
+@click.argument("tool", metavar="UPSTREAM/TOOL")
+@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--token", envvar="TOOLGATE_TOKEN", help="access token; by default the local agent's")
+@config_option
+@json_option
+def call(
+    tool: str, arguments: tuple[str, ...], token: str | None, config_path: Path, *, as_json: bool
+) -> None:
+    """Call a tool through the running gateway, as an agent would.
+
+    A VALUE that is JSON is sent as JSON (numbers, true, lists); anything else is text. Use KEY='"5"'
+    to send the text 5. Exit code 0: it ran; 1: denied, held or failed; 2: no gateway, bad input.
+    """
+    from gateway.cli.connection import connection_from
+
+    upstream, separator, name = tool.partition("/")
+    if not separator or not name:
+        raise ConfigurationError(
+            f"{tool!r} is not UPSTREAM/TOOL", next_step="toolgate call orders/get_order order_id=A-1001"
+        )
+    parsed = dict(_pair(one) for one in arguments)
+    connection = connection_from(config_path, token)
+    answer = asyncio.run(connection.call(upstream, name, parsed))
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+    else:
+        _print(answer)
+    if "error" in answer or answer["result"].get("isError"):
+        sys.exit(EXIT_TOOL_ERROR)
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise ConfigurationError(f"{text!r} is not KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _print(answer: dict[str, Any]) -> None:
+    if "error" in answer:
+        click.echo(_safe(f"error {answer['error'].get('code')}: {answer['error'].get('message')}"), err=True)
+        return
+    result = answer["result"]
+    for block in result.get("content", []):
+        shown = block.get("text") if block.get("type") == "text" else json.dumps(block, ensure_ascii=False)
+        click.echo(_safe(str(shown)), err=bool(result.get("isError")))
+    if "structuredContent" in result and not result.get("content"):
+        click.echo(_safe(json.dumps(result["structuredContent"], indent=2, ensure_ascii=False)))
+
+
+def _safe(text: str) -> str:
+    """Keep line breaks and tabs; show anything else that could move the cursor or hide."""
+    return "".join(char if char.isprintable() or char in "\n\t" else f"\\u{ord(char):04x}" for char in text)

@@ -1,0 +1,53 @@
+"""``toolgate init``: a configuration and a policy to start from, written where you are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gateway.errors import ConfigurationError
+
+CONFIG = """\
+# toolgate's configuration. Every setting: toolgate config schema
+upstreams:
+  # One block for each MCP server. HTTP:
+  #   orders: {url: "http://127.0.0.1:9100/mcp", headers: {Authorization: "Bearer ${env:ORDERS_TOKEN}"}}
+  # or a child process:
+  #   files: {command: [npx, -y, "@modelcontextprotocol/server-filesystem", .], read_only: [read_file]}
+
+policy: {path: ./policies}
+"""
+
+POLICY = """\
+# Who may call what. Save while the gateway runs: it takes effect at once.
+package toolgate.rules.main
+
+import rego.v1
+
+# Tools the operator listed as read_only in toolgate.yaml.
+allow if "read_only" in input.resource.labels
+
+# Everything else waits for a person.
+hold contains {"code": "not_read_only", "by": "reviewer", "why": "this tool can change something"} if {
+\tnot "read_only" in input.resource.labels
+}
+"""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+def init(folder: Path) -> None:
+    """Write toolgate.yaml and policies/main.rego into FOLDER; never over an existing file."""
+    written = {folder / "toolgate.yaml": CONFIG, folder / "policies" / "main.rego": POLICY}
+    taken = [path for path in written if path.exists()]
+    if taken:
+        raise ConfigurationError(
+            f"{taken[0]} exists already", next_step="choose another folder: toolgate init FOLDER"
+        )
+    for path, text in written.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        click.echo(f"wrote {path}")
+    config = folder / "toolgate.yaml"
+    click.echo(f"next: name your servers in {config}, then: toolgate serve --config {config}")

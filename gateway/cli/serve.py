@@ -1,0 +1,87 @@
+"""``toolgate serve``: run until a signal says stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.options import config_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gateway.app import Gateway
+    from gateway.config.loading import Configuration
+
+EXIT_SECOND_SIGNAL = 130
+
+
+@click.command()
+@config_option
+@click.option(
+    "--log-level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"])
+)
+def serve(config_path: Path, log_level: str) -> None:
+    """Run the gateway until Ctrl-C or SIGTERM; a second one ends it at once."""
+    from gateway.config.loading import load_configuration
+    from gateway.telemetry.logs import start_logging
+
+    configuration = load_configuration(config_path)
+    logger = start_logging(level=log_level)
+
+    async def run() -> None:
+        from gateway.app import Gateway
+
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, _on_signal, stop)
+        async with Gateway(configuration, logger=logger, environ=os.environ) as gateway:
+            announce(gateway, configuration)
+            await stop.wait()
+            click.echo("stopping: no new calls; waiting for running ones", err=True)
+
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+def _on_signal(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        # The operator means it. Everything that was acknowledged is already on disk.
+        os._exit(EXIT_SECOND_SIGNAL)
+    stop.set()
+
+
+def announce(gateway: Gateway, configuration: Configuration) -> None:
+    """What an operator needs in the first ten seconds, on stdout."""
+    started = gateway.started
+    lines = []
+    if configuration.shadow:
+        lines.append("SHADOW MODE: every call is evaluated and recorded, none is blocked.")
+    lines += [f"note: {notice}" for notice in configuration.notices]
+    lines.append(f"agents: {started.agents_url}/mcp")
+    lines.append(f"people: {started.people_url}/readyz")
+    policy = started.policy
+    lines.append(f"policy: {policy.revision[:12]} ({', '.join(policy.packages)}; {policy.compiler})")
+    lines.append(f"data:   {configuration.data}")
+    header = ""
+    if started.token_file is not None:
+        made = "made just now" if started.token_created else "kept from the last start"
+        lines.append(f"token:  {started.token_file} ({made})")
+        header = f' --header "Authorization: Bearer $(cat {started.token_file})"'
+    elif configuration.settings.agents:
+        header = ' --header "Authorization: Bearer <token>"'
+    lines += [
+        "",
+        "paste into a terminal:",
+        f"  claude mcp add --transport http toolgate {started.agents_url}/mcp{header}",
+    ]
+    click.echo("\n".join(lines))
+    sys.stdout.flush()

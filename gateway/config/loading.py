@@ -1,0 +1,193 @@
+"""From a file to ``Configuration``: paths resolved, variables filled in, every complaint with its row."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from gateway.config.document import Document, expand_variables, read_document
+from gateway.config.settings import Settings
+from gateway.core.naming import is_upstream_id
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
+
+_SERVER_KEYS = ("mcpServers", "servers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Settings with everything that depends on where the file lies worked out."""
+
+    settings: Settings
+    file: Path
+    data: Path
+    policy: Path | None
+    """None: the starter policy that ships with toolgate."""
+    notices: tuple[str, ...] = ()
+    """Sentences the operator should read at start."""
+
+    @property
+    def shadow(self) -> bool:
+        """Whether calls are only watched."""
+        return self.settings.mode == "shadow"
+
+
+def load_configuration(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
+    """Read ``toolgate.yaml`` or any client's ``mcpServers`` file.
+
+    Raises:
+        ConfigurationError: every problem of the file in one text, one line each.
+    """
+    document = read_document(path)
+    notices: list[str] = []
+    if any(key in document.value for key in _SERVER_KEYS):
+        value, place = _from_client_file(document, notices, environ)
+        notices.append("this is a client's server list without policy: shadow mode, nothing is blocked")
+        value = {"upstreams": value, "mode": "shadow"}
+    else:
+        value, place = dict(document.value), ()
+        value["upstreams"] = expand_variables(
+            document, ("upstreams",), _mapping(document, value.get("upstreams"), "upstreams"), environ
+        )
+        imported = value.get("import")
+        if isinstance(imported, str):
+            other = read_document((path.parent / imported).resolve())
+            servers, _ = _from_client_file(other, notices, environ)
+            value["upstreams"] = {**servers, **value["upstreams"]}
+    settings = _validated(document, value, place)
+    base = path.resolve().parent
+    # A client's file may lie anywhere; our data goes where the command runs, never beside it.
+    data = (Path.cwd() if place else base) / settings.data
+    policy = (base / settings.policy.path).resolve() if settings.policy.path else None
+    if policy is not None and not policy.exists():
+        raise ConfigurationError(
+            f"{document.where(('policy', 'path'))}: {policy} does not exist",
+            next_step="create the folder, or leave policy.path out to use the starter policy",
+        )
+    return Configuration(
+        settings=_anchored(settings, base),
+        file=path.resolve(),
+        data=data,
+        policy=policy,
+        notices=tuple(notices),
+    )
+
+
+def _mapping(document: Document, value: Any, name: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{document.where((name,))}: {name} must be a mapping of names to settings")
+    for key in value:
+        if not is_upstream_id(key):
+            raise ConfigurationError(
+                f"{document.where((name, key))}: {key!r} cannot name an upstream: "
+                "letters, digits, '-' and single '_', at most 32, not 'toolgate'"
+            )
+    return value
+
+
+def _from_client_file(
+    document: Document, notices: list[str], environ: Mapping[str, str] | None
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    key = next((one for one in _SERVER_KEYS if one in document.value), None)
+    if key is None:
+        raise ConfigurationError(f"{document.path}: has no mcpServers")
+    servers = document.value[key]
+    if not isinstance(servers, dict):
+        raise ConfigurationError(f"{document.where((key,))}: {key} must be a mapping of names to servers")
+    known = set(_upstream_members())
+    found: dict[str, Any] = {}
+    for name, entry in servers.items():
+        upstream = _usable_id(name)
+        if upstream in found:
+            raise ConfigurationError(
+                f"{document.where((key, name))}: two servers would both be called {upstream!r}"
+            )
+        if upstream != name:
+            notices.append(f"server {name!r} is offered as {upstream!r}")
+        if not isinstance(entry, dict):
+            raise ConfigurationError(f"{document.where((key, name))}: a server must be a mapping")
+        ignored = sorted(entry.keys() - known)
+        if ignored:
+            # Clients keep members of their own here; they are no mistake of the operator's.
+            notices.append(
+                f"server {name!r}: {', '.join(ignored)} means nothing to a gateway and is left out"
+            )
+        members = {member: value for member, value in entry.items() if member in known}
+        if members.get("disabled") is True:
+            notices.append(f"server {name!r} is disabled and left out")
+            continue
+        found[upstream] = expand_variables(document, (key, name), members, environ)
+    return found, (key,)
+
+
+def _usable_id(name: str) -> str:
+    if is_upstream_id(name):
+        return name
+    slug = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_-]+", "-", name)).strip("-_")[:32].rstrip("-_")
+    return slug if is_upstream_id(slug) else f"server-{slug}"[:32].rstrip("-_")
+
+
+def _upstream_members() -> tuple[str, ...]:
+    return tuple(Settings.model_fields["upstreams"].annotation.__args__[1].model_fields)  # type: ignore[union-attr]
+
+
+def _validated(document: Document, value: dict[str, Any], place: tuple[str, ...]) -> Settings:
+    try:
+        return Settings.model_validate(value)
+    except ValidationError as error:
+        lines = [_complaint(document, one, place) for one in error.errors()]
+        raise ConfigurationError(
+            "\n".join(lines), next_step="toolgate config schema shows every setting"
+        ) from error
+
+
+def _complaint(document: Document, error: ErrorDetails, place: tuple[str, ...]) -> str:
+    location = error["loc"]
+    inside = (*place, *location[1:]) if place and location[:1] == ("upstreams",) else location
+    name = ".".join(str(part) for part in location)
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(location[-1]), _members_at(location[:-1]), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"{document.where(inside)}: unknown setting {name}{hint}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{document.where(inside)}: {name}: {message}"
+
+
+def _members_at(location: tuple[int | str, ...]) -> list[str]:
+    """Known keys of the settings model at a place, for the nearest-name hint."""
+    model: type[BaseModel] = Settings
+    for part in location:
+        named = {field.alias or name: field for name, field in model.model_fields.items()}
+        field = named.get(str(part))
+        if field is None:
+            continue
+        inner = _models_in(field.annotation)
+        if inner:
+            model = inner[0]
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for one in getattr(annotation, "__args__", ()) for model in _models_in(one)]
+
+
+def _anchored(settings: Settings, base: Path) -> Settings:
+    """Working directories of child processes are meant relative to the file that names them."""
+    upstreams = {
+        name: one.model_copy(update={"cwd": str((base / (one.cwd or ".")).resolve())}) if one.command else one
+        for name, one in settings.upstreams.items()
+    }
+    return settings.model_copy(update={"upstreams": upstreams})

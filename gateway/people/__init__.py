@@ -1,0 +1,1 @@
+"""Towards people: health routes now; the API and the reviewer's pages attach here."""

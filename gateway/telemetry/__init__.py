@@ -1,0 +1,1 @@
+"""Logs, metrics, traces. Fails open: nothing here may stop a call."""

@@ -1,0 +1,175 @@
+"""Spans and durations by the OpenTelemetry MCP conventions, configured only by ``OTEL_*`` variables.
+
+Without such a variable nothing of OpenTelemetry is imported and a call costs two empty method calls.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.metrics import Histogram
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Tracer
+
+_logger = logging.getLogger("toolgate")
+
+SWITCHES = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_METRICS_EXPORTER",
+)
+DURATION = "mcp.server.operation.duration"
+# Bucket bounds of the MCP semantic conventions, in seconds.
+_BOUNDS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
+
+
+class NoTelemetry:
+    """What stands in when telemetry is off."""
+
+    def call_started(self, method: str, tool: str, trace: tuple[tuple[str, str], ...]) -> Any:
+        """Nothing."""
+
+    def call_ended(self, span: Any, *, error_type: str, seconds: float) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class OtelTelemetry:
+    """Spans ``{method} {tool}`` and the operation duration histogram, over OTLP or to the console."""
+
+    def __init__(
+        self, tracer: Tracer, duration: Histogram, providers: tuple[TracerProvider, MeterProvider]
+    ) -> None:
+        """Take the SDK's parts; ``telemetry_from`` makes them."""
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        self._tracer = tracer
+        self._duration = duration
+        self._providers = providers
+        self._propagator = TraceContextTextMapPropagator()
+        self.failures = 0
+
+    def call_started(self, method: str, tool: str, trace: tuple[tuple[str, str], ...]) -> Any:
+        """Begin a server span as a child of the agent's trace context, if it sent one."""
+        from opentelemetry.trace import SpanKind
+
+        attributes = {
+            "mcp.method.name": method,
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": tool,
+        }
+        try:
+            parent = self._propagator.extract(dict(trace)) if trace else None
+            span = self._tracer.start_span(f"{method} {tool}", parent, SpanKind.SERVER, attributes)
+        except Exception:  # noqa: BLE001  telemetry fails open
+            self._failed()
+            return None
+        return span, attributes
+
+    def call_ended(self, span: Any, *, error_type: str, seconds: float) -> None:
+        """End the span and count the duration."""
+        if span is None:
+            return
+        started, attributes = span
+        if error_type:
+            attributes = {**attributes, "error.type": error_type}
+        try:
+            if error_type:
+                started.set_attribute("error.type", error_type)
+            started.end()
+            self._duration.record(seconds, attributes)
+        except Exception:  # noqa: BLE001  telemetry fails open
+            self._failed()
+
+    def _failed(self) -> None:
+        self.failures += 1
+        if self.failures == 1:
+            _logger.warning("telemetry failed and goes on failing open; calls are not affected")
+
+    def close(self) -> None:
+        """Flush what is left, bounded by the exporters' own time-outs."""
+        for provider in self._providers:
+            provider.shutdown()
+
+
+def telemetry_from(environ: Mapping[str, str], *, version: str) -> NoTelemetry | OtelTelemetry:
+    """Telemetry as the standard variables ask for it; off when none is set."""
+    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or not any(
+        environ.get(name) for name in SWITCHES
+    ):
+        return NoTelemetry()
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    # Resource.create reads OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, which win over our default.
+    resource = Resource({"service.name": "toolgate", "service.version": version}).merge(Resource.create())
+    if not environ.get("OTEL_SERVICE_NAME") and "service.name" not in environ.get(
+        "OTEL_RESOURCE_ATTRIBUTES", ""
+    ):
+        resource = resource.merge(Resource({"service.name": "toolgate"}))
+    traces, metrics = TracerProvider(resource=resource), None
+    span_exporter = _exporter(environ.get("OTEL_TRACES_EXPORTER", "otlp"), _otlp_spans, _console_spans)
+    if span_exporter is not None:
+        traces.add_span_processor(BatchSpanProcessor(span_exporter))
+    metric_exporter = _exporter(environ.get("OTEL_METRICS_EXPORTER", "otlp"), _otlp_metrics, _console_metrics)
+    readers = [PeriodicExportingMetricReader(metric_exporter)] if metric_exporter is not None else []
+    metrics = MeterProvider(metric_readers=readers, resource=resource)
+    duration = metrics.get_meter("toolgate", version).create_histogram(
+        DURATION,
+        unit="s",
+        description="Duration of an MCP operation as seen by the gateway",
+        explicit_bucket_boundaries_advisory=list(_BOUNDS_S),
+    )
+    return OtelTelemetry(traces.get_tracer("toolgate", version), duration, (traces, metrics))
+
+
+def _exporter(name: str, otlp: Callable[[], Any], console: Callable[[], Any]) -> Any:
+    if name == "none":
+        return None
+    if name == "console":
+        return console()
+    if name != "otlp":
+        _logger.warning(
+            "unknown OpenTelemetry exporter %r; otlp, console and none are known; using otlp", name
+        )
+    return otlp()
+
+
+def _otlp_spans() -> Any:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    return OTLPSpanExporter()
+
+
+def _otlp_metrics() -> Any:
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
+    return OTLPMetricExporter()
+
+
+def _console_spans() -> Any:
+    import sys
+
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+
+    return ConsoleSpanExporter(out=sys.stderr)
+
+
+def _console_metrics() -> Any:
+    import sys
+
+    from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
+
+    return ConsoleMetricExporter(out=sys.stderr)

@@ -1,0 +1,56 @@
+"""The audit trail port over the durable log: words of the flows in, words of the log out."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from durable.audit.entry import Draft, PayloadDraft
+from durable.errors import DurableError
+from gateway.errors import AuditUnwritable
+
+_logger = logging.getLogger("toolgate")
+
+if TYPE_CHECKING:
+    from durable.audit.segments import AuditLog
+    from gateway.ports import Record
+
+
+class Trail:
+    """Satisfies ``AuditTrail``."""
+
+    def __init__(self, log: AuditLog) -> None:
+        """Take the open log; it stays the caller's to close."""
+        self._log = log
+
+    async def append(self, *records: Record) -> tuple[int, ...]:
+        """Write and sync; returns the sequence numbers.
+
+        Raises:
+            AuditUnwritable: the log did not take them.
+        """
+        try:
+            appended = await self._log.append(*map(_draft, records))
+        except DurableError as error:
+            raise AuditUnwritable(
+                f"the audit log cannot take the record ({error.code}), so the call was not made",
+                next_step="the operator looks at /readyz",
+            ) from error
+        return tuple(one.seq for one in appended)
+
+    def enqueue(self, *records: Record) -> None:
+        """Write with the next group."""
+        for record in records:
+            try:
+                self._log.enqueue(_draft(record))
+            except DurableError:
+                _logger.exception("a record could not become an entry", extra={"kind": record.kind})
+
+
+def _draft(record: Record) -> Draft:
+    return Draft(
+        record.kind,
+        record.members,
+        record.tenant,
+        tuple(PayloadDraft(name=one.name, subject=one.subject, body=one.body) for one in record.payloads),
+    )

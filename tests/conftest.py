@@ -1,0 +1,56 @@
+"""What every test shares: system parts are either there, named as left out, or (in CI) required."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CASES = Path(os.environ.get("TOOLGATE_OPA_CASES", ROOT.parent / "shared" / "data" / "opa-v1-cases.tar.xz"))
+
+
+def _node_is_current() -> bool:
+    node = shutil.which("node")
+    if node is None:
+        return False
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    return version.startswith("v") and int(version[1:].split(".")[0]) >= 22
+
+
+# part -> (is it here, how to get it)
+PARTS = {
+    "opa": (lambda: shutil.which("opa") is not None, "install Open Policy Agent so that `opa` is on PATH"),
+    "node": (_node_is_current, "install Node.js 22 or newer so that `node` and `npm` are on PATH"),
+    "strace": (lambda: shutil.which("strace") is not None, "install strace (Debian: apt-get install strace)"),
+    "opa-cases": (CASES.exists, "set TOOLGATE_OPA_CASES to an archive of OPA's v1 compliance cases"),
+    "old-mcp": (lambda: bool(os.environ.get("TOOLGATE_MCP1_PYTHON")), "set TOOLGATE_MCP1_PYTHON to a Python with mcp 1.x"),
+}
+_left_out: dict[str, int] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    present = {part: test() for part, (test, _) in PARTS.items()}
+    for item in items:
+        for marker in item.iter_markers("needs"):
+            for part in marker.args:
+                if not present[part]:
+                    _left_out[part] = _left_out.get(part, 0) + 1
+                    item.add_marker(pytest.mark.skip(reason=f"needs {part}: {PARTS[part][1]}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for part, count in sorted(_left_out.items()):
+        terminalreporter.write_line(f"left out {count} tests that need {part}: {PARTS[part][1]}")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter else 0
+    if os.environ.get("CI") == "true" and (skipped or session.testscollected == 0):
+        # In CI a test that did not run is a test that failed.
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.write_line(f"CI: {skipped} skipped and {session.testscollected} collected; none may be left out", red=True)
