@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,8 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
     from types import TracebackType
 
+    import yarl
     from aiohttp.tracing import Trace
 
+RESOLVE_S = 5.0
 DRAIN_S = 1.0
 DRAIN_BYTES_MAX = 64 << 10
 
@@ -115,7 +116,8 @@ class PinningResolver(AbstractResolver):
         now = self._clock()
         if (pin := self._pins.get(key)) is not None and now < pin[0]:
             return list(pin[1])
-        found = await self._resolver.resolve(host, port, family)
+        async with asyncio.timeout(RESOLVE_S):
+            found = await self._resolver.resolve(host, port, family)
         self._pins.pop(key, None)
         while len(self._pins) >= self._pins_max:
             del self._pins[next(iter(self._pins))]
@@ -136,7 +138,10 @@ class _Connector(aiohttp.TCPConnector):
     """Marks the moment from which a request may be on its way."""
 
     async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the base class's signature
     ) -> aiohttp.connector.Connection:
         for _ in range(4):
             connection = await super().connect(req, traces, timeout)
@@ -173,8 +178,8 @@ class HttpAnswer:
         """The whole body."""
         return b"".join([chunk async for chunk in self.chunks()])
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives.
+    async def chunks(self, *, idle_s: float | None = None) -> AsyncIterator[bytes]:
+        """The body as it arrives; ends early once nothing came for ``idle_s`` seconds.
 
         Raises:
             UpstreamGarbled: more than the bound.
@@ -188,7 +193,7 @@ class HttpAnswer:
         content = self._response.content
         while True:
             try:
-                chunk = await content.readany()
+                chunk = await (content.readany() if idle_s is None else _within(idle_s, content))
             except (aiohttp.ClientError, OSError) as error:
                 raise UpstreamGone(
                     f"{self._destination.party} ended the connection before its answer was complete",
@@ -202,7 +207,7 @@ class HttpAnswer:
             yield chunk
 
     def enough(self) -> None:
-        """Nothing more is needed of the body; its end may be waited for so that the connection can be reused."""
+        """Nothing more is needed of the body; its end is awaited elsewhere, to reuse the connection."""
         self._ended = True
 
     def _too_large(self, limit: int) -> UpstreamGarbled:
@@ -386,11 +391,19 @@ class Egress:
         )
 
 
+async def _within(idle_s: float, content: aiohttp.StreamReader) -> bytes:
+    try:
+        async with asyncio.timeout(idle_s):
+            return await content.readany()
+    except TimeoutError:
+        return b""
+
+
 def _refuse_detours(answer: HttpAnswer, destination: Destination) -> None:
     if 300 <= answer.status < 400:
         target = _origin(answer.headers.get("Location", ""))
         raise UpstreamRefused(
-            f"{destination.party} answered {answer.status}, a redirect to {target}; redirects are not followed",
+            f"{destination.party} answered {answer.status}, a redirect to {target}, which is not followed",
             sent=True,
             next_step="set `url` to where it lives now, if you trust that place",
             status=answer.status,

@@ -13,10 +13,26 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 # Decided by the connection for each request; a configured copy would disagree with the body.
 _OURS = frozenset(
-    (
-        "accept accept-encoding connection content-encoding content-length content-type expect host keep-alive "
-        "last-event-id mcp-method mcp-name mcp-protocol-version mcp-session-id te trailer transfer-encoding upgrade"
-    ).split()
+    {
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "keep-alive",
+        "last-event-id",
+        "mcp-method",
+        "mcp-name",
+        "mcp-protocol-version",
+        "mcp-session-id",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
 
 
@@ -48,9 +64,10 @@ class UpstreamSettings(BaseModel):
 
     connect_timeout_s: float = Field(5, gt=0, le=60, description="to an established connection, TLS included")
     probe_timeout_s: float = Field(5, gt=0, le=60, description="for the answer to server/discover")
+    start_timeout_s: float = Field(60, gt=0, le=600, description="for a child process to answer initialize")
     call_timeout_s: float = Field(60, gt=0, le=86_400, description="upper bound of one tools/call")
     list_timeout_s: float = Field(
-        15, gt=0, le=600, description="for initialize, and for each page of tools/list"
+        15, gt=0, le=600, description="for initialize over HTTP, and for each page of tools/list"
     )
     answer_bytes_max: int = Field(10 << 20, ge=1024, description="one answer, its event stream included")
     tools_max: int = Field(1000, ge=1, description="tools over all pages")

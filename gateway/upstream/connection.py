@@ -1,0 +1,282 @@
+"""The port's ``Upstream``: keeps one link alive, lets calls through it, and says how it is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gateway.errors import UpstreamError, UpstreamGone, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
+from gateway.ports import ToolListing, UpstreamHealth
+from gateway.upstream.listing import all_tools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.background import Background
+    from gateway.ports import ProgressSink, ToolReply, ToolSend
+    from gateway.upstream.breaker import Breaker
+    from gateway.upstream.link import Link, Peer
+    from gateway.upstream.messages import Answer
+    from gateway.upstream.settings import UpstreamSettings
+
+CLOSE_S = 5.0
+
+DOUBT_S = 10.0
+"""At most one new negotiation per this many seconds because of what a call was told."""
+
+# What a server answers that does not speak what was negotiated (any more).
+_WRONG_ERA = frozenset({400, 404, 405, 406, 415})
+
+
+class UpstreamConnection:
+    """One upstream.
+
+    A keeper task connects, watches, and connects again; calls only wait for it. So there is one
+    attempt at a time, whoever wants one, and a call is refused at once while the circuit is open.
+    A success forgets earlier failures once the link has lasted ``steady_s``.
+    """
+
+    def __init__(
+        self,
+        upstream: str,
+        link: Link,
+        settings: UpstreamSettings,
+        background: Background,
+        breaker: Breaker,
+        *,
+        next_step: str,
+        steady_s: float,
+        clock: Callable[[], float],
+        random: Callable[[], float],
+    ) -> None:
+        self._id = upstream
+        self._party = f"upstream {upstream!r}"
+        self._link = link
+        self._settings = settings
+        self._background = background
+        self._breaker = breaker
+        self._next_step = next_step
+        self._steady_s = steady_s
+        self._connected_at_s = 0.0
+        self._clock = clock
+        self._random = random
+        self._peer: Peer | None = None
+        self._error: UpstreamError | None = None
+        self._attempt: asyncio.Future[None] | None = None
+        self._lost = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._in_flight = 0
+        self._doubted_at_s: float | None = None
+        self._closed = False
+        self._on_tools_changed: Callable[[str], None] | None = None
+
+    @property
+    def id(self) -> str:
+        """The configured upstream id."""
+        return self._id
+
+    async def start(self, on_tools_changed: Callable[[str], None]) -> None:
+        """Begin connecting; the callback is called after each connect and each announced change."""
+        self._on_tools_changed = on_tools_changed
+        if self._keeper is None and not self._closed:
+            self._keeper = self._background.start(self._keep(), f"{self._party}: keep connected")
+
+    async def list_tools(self, *, deadline_s: float) -> ToolListing:
+        """Fetch every page within ``deadline_s``, each within the configured limit."""
+        end_at_s = self._clock() + deadline_s
+
+        async def fetch(cursor: str | None) -> Answer:
+            remaining_s = max(end_at_s - self._clock(), 0.001)
+            return await self._link.list_page(
+                cursor, deadline_s=min(remaining_s, self._settings.list_timeout_s)
+            )
+
+        peer = await self._ready(deadline_s)
+        try:
+            try:
+                tools = await all_tools(fetch, self._settings, party=self._party)
+            except UpstreamGone:
+                if not self._link.alive:
+                    raise
+                # Listing changes nothing: an idle connection that closed under it is no reason to fail.
+                tools = await all_tools(fetch, self._settings, party=self._party)
+        except UpstreamError as error:
+            self._failed(error, peer)
+            raise
+        self._succeeded()
+        return ToolListing(tools=tools, era=peer.era)
+
+    async def call_tool(
+        self, send: ToolSend, *, deadline_s: float, on_progress: ProgressSink | None = None
+    ) -> ToolReply:
+        """One call; never sent twice."""
+        deadline_s = min(deadline_s, self._settings.call_timeout_s)
+        peer = self._peer
+        if peer is None:
+            started_at_s = self._clock()
+            peer = await self._ready(deadline_s)
+            deadline_s = max(deadline_s - (self._clock() - started_at_s), 0.001)
+        self._in_flight += 1
+        try:
+            reply = await self._link.call_tool(send, deadline_s=deadline_s, on_progress=on_progress)
+        except UpstreamError as error:
+            self._failed(error, peer)
+            raise
+        finally:
+            self._in_flight -= 1
+        self._succeeded()
+        return reply
+
+    def health(self) -> UpstreamHealth:
+        """The state now."""
+        reason = ""
+        if self._closed:
+            state = "closed"
+        elif self._peer is not None:
+            state = "ready"
+        elif self._error is None:
+            state = "connecting"
+        else:
+            state, reason = "down", self._error.reason
+            if wait_s := self._breaker.wait_s(self._clock()):
+                reason += f"; next try in {wait_s:.1f} s"
+        peer = self._peer
+        return UpstreamHealth(
+            state=state,
+            reason=reason,
+            era=peer.era if peer else "",
+            protocol_version=peer.protocol_version if peer else "",
+            server=peer.server if peer else "",
+            in_flight=self._in_flight,
+        )
+
+    async def aclose(self) -> None:
+        """Stop keeping it connected, and end the link."""
+        self._closed = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper}, timeout=CLOSE_S / 5)
+        self._peer = None
+        try:
+            async with asyncio.timeout(CLOSE_S * 4 / 5):
+                await self._link.aclose()
+        except TimeoutError:
+            return  # Whatever is left holds no call of ours.
+
+    async def _keep(self) -> None:
+        while True:
+            attempt = self._attempt = self._attempt or asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.sleep(self._breaker.wait_s(self._clock()))
+                await self._connect()
+            finally:
+                self._attempt = None
+                attempt.set_result(None)
+            if self._peer is not None:
+                await self._watch(self._peer)
+
+    async def _connect(self) -> None:
+        self._lost.clear()
+        try:
+            self._peer = await self._link.connect()
+        except UpstreamError as error:
+            self._failed(error, None)
+        else:
+            self._error = None
+            self._connected_at_s = self._clock()
+            self._changed()
+
+    async def _watch(self, peer: Peer) -> None:
+        """Watch the link until it ends or a call found it lost."""
+        watching = self._background.start(self._watch_link(peer), f"{self._party}: watch for changes")
+        try:
+            await self._lost.wait()
+        finally:
+            if watching is not None:
+                watching.cancel()
+
+    async def _watch_link(self, peer: Peer) -> None:
+        try:
+            await self._link.watch(self._changed)
+        except UpstreamError as error:
+            self._failed(error, peer)
+        finally:
+            if self._peer is peer:
+                self._drop()
+
+    def _changed(self) -> None:
+        if self._on_tools_changed is not None and not self._closed:
+            asyncio.get_running_loop().call_soon(self._on_tools_changed, self._id)
+
+    async def _ready(self, deadline_s: float) -> Peer:
+        """Wait for the attempt under way, if there is one and it may succeed."""
+        if self._peer is not None:
+            return self._peer
+        now_s = self._clock()
+        if self._closed:
+            raise UpstreamUnreachable(f"{self._party} is closed: the gateway is stopping", sent=False)
+        if self._breaker.is_open(now_s):
+            raise self._refused(f"next try in {self._breaker.wait_s(now_s):.1f} s")
+        if self._keeper is None or self._keeper.done() or self._attempt is None:
+            raise self._refused("it was not started")
+        try:
+            async with asyncio.timeout(deadline_s):
+                await asyncio.shield(self._attempt)
+        except TimeoutError as error:
+            raise UpstreamTimeout(
+                f"{self._party} was not connected within {deadline_s:g} s",
+                sent=False,
+                next_step=self._next_step,
+            ) from error
+        peer = self._connected()
+        if peer is None:
+            raise self._refused("")
+        return peer
+
+    def _connected(self) -> Peer | None:
+        return self._peer
+
+    def _refused(self, when: str) -> UpstreamUnreachable:
+        known = self._error
+        reason = known.reason if known is not None else f"{self._party} is not connected"
+        return UpstreamUnreachable(
+            f"{reason}; {when}" if when else reason,
+            sent=False,
+            next_step=(known.next_step if known is not None else "") or self._next_step,
+        )
+
+    def _succeeded(self) -> None:
+        if self._breaker.failures and self._clock() - self._connected_at_s >= self._steady_s:
+            self._breaker.succeeded()
+
+    def _failed(self, error: UpstreamError, peer: Peer | None) -> None:
+        """Count what says something about the connection, and let go of a link that is of no more use.
+
+        ``peer`` is the one the failed work was begun with: what comes back later from a link that
+        is already given up is the same failure, and is not counted again.
+        """
+        if peer is not self._peer:
+            return
+        if peer is not None and isinstance(error, UpstreamRefused):
+            self._doubt(error)
+        elif peer is None or isinstance(error, UpstreamUnreachable | UpstreamGone):
+            self._breaker.failed(now_s=self._clock(), roll=self._random())
+            self._error = error
+            useless = isinstance(error, UpstreamUnreachable) or not self._link.alive
+            if peer is not None and (useless or self._breaker.is_open(self._clock())):
+                self._drop()
+
+    def _doubt(self, error: UpstreamRefused) -> None:
+        """A refusal may mean that another server, of another era, answers at that address now."""
+        now_s = self._clock()
+        recently = self._doubted_at_s is not None and now_s - self._doubted_at_s < DOUBT_S
+        if (error.status in _WRONG_ERA or not error.sent) and not recently:
+            self._doubted_at_s = now_s
+            self._error = error
+            self._drop()
+
+    def _drop(self) -> None:
+        self._peer = None
+        # From this moment on calls wait for the next attempt.
+        self._attempt = self._attempt or asyncio.get_running_loop().create_future()
+        self._lost.set()

@@ -1,0 +1,107 @@
+"""A tool server behind a URL: finds its era once, then speaks it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gateway.errors import UpstreamError, UpstreamRefused, UpstreamUnreachable
+from gateway.upstream.http_legacy import LegacyHttp
+from gateway.upstream.http_modern import ModernHttp
+from gateway.upstream.http_wire import HttpWire
+from gateway.upstream.probe import negotiate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gateway.background import Background
+    from gateway.egress import Egress
+    from gateway.ports import ProgressSink, ToolReply, ToolSend
+    from gateway.upstream.link import Peer
+    from gateway.upstream.messages import Answer
+    from gateway.upstream.settings import UpstreamSettings
+
+LISTEN_PAUSE_S = 1.0
+LISTEN_PAUSE_MAX_S = 60.0
+STEADY_S = 30.0
+"""A stream that lasted this long was no failure."""
+
+
+class HttpLink:
+    """One HTTP upstream; connections are the egress's, so a loss here is only the loss of the era."""
+
+    def __init__(
+        self,
+        upstream: str,
+        settings: UpstreamSettings,
+        egress: Egress,
+        background: Background,
+        *,
+        client: Mapping[str, str],
+        clock: Callable[[], float],
+        random: Callable[[], float],
+    ) -> None:
+        wire = HttpWire(upstream, settings, egress)
+        self.party = wire.party
+        self._settings = settings
+        self._clock = clock
+        self._random = random
+        self._modern = ModernHttp(wire, client=client)
+        self._legacy = LegacyHttp(wire, settings, background, client=client, clock=clock)
+        self._speech: ModernHttp | LegacyHttp = self._modern
+        self._peer: Peer | None = None
+
+    alive = True
+    """There is nothing between two requests that could die."""
+
+    async def connect(self) -> Peer:
+        """Negotiate the era."""
+        self._peer = await negotiate(self, era=self._settings.era)
+        self._speech = self._modern if self._peer.era == "modern" else self._legacy
+        return self._peer
+
+    async def discover(self) -> Answer:
+        """Ask as a modern client."""
+        return await self._modern.discover(deadline_s=self._settings.probe_timeout_s)
+
+    async def initialize(self) -> Answer:
+        """Ask as a legacy client."""
+        return await self._legacy.initialize()
+
+    async def call_tool(
+        self, send: ToolSend, *, deadline_s: float, on_progress: ProgressSink | None
+    ) -> ToolReply:
+        """One call in the negotiated era."""
+        return await self._speech.call_tool(send, deadline_s=deadline_s, on_progress=on_progress)
+
+    async def list_page(self, cursor: str | None, *, deadline_s: float) -> Answer:
+        """One page of ``tools/list``."""
+        return await self._speech.list_page(cursor, deadline_s=deadline_s)
+
+    async def watch(self, on_changed: Callable[[], None]) -> None:
+        """Listen for changes as long as the upstream announces them; raises once it is unreachable."""
+        pause_s = LISTEN_PAUSE_S
+        while self._peer is not None and self._peer.announces_tools:
+            opened_at_s = self._clock()
+            asked_s: float | None = None
+            try:
+                if isinstance(self._speech, LegacyHttp):
+                    asked_s = await self._speech.listen(on_changed)
+                elif not await self._speech.listen(on_changed):
+                    break
+            except UpstreamUnreachable:
+                raise
+            except UpstreamRefused:
+                break
+            except UpstreamError:
+                asked_s = None
+            lasted = self._clock() - opened_at_s > STEADY_S
+            pause_s = LISTEN_PAUSE_S if lasted else min(pause_s * 2, LISTEN_PAUSE_MAX_S)
+            await asyncio.sleep(min(max(pause_s, asked_s or 0), LISTEN_PAUSE_MAX_S) * (0.5 + self._random()))
+            # Whatever changed while nobody listened.
+            on_changed()
+        await asyncio.Event().wait()
+
+    async def aclose(self) -> None:
+        """End the sessions, if it has any."""
+        await self._legacy.aclose()

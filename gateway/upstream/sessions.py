@@ -1,0 +1,85 @@
+"""Legacy sessions of one upstream: opened on demand, kept apart by key, bounded, forgotten when idle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.upstream.link import Peer
+
+Key = tuple[str, ...]
+
+
+class Session:
+    """One handshake's result; ``opening`` makes concurrent first users wait for a single handshake."""
+
+    __slots__ = ("headers", "id", "in_flight", "opening", "peer", "used_at_s")
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.peer: Peer | None = None
+        self.headers: dict[str, str] = {}
+        """What the session adds to each of its requests."""
+        self.opening = asyncio.Lock()
+        self.in_flight = 0
+        self.used_at_s = 0.0
+
+    def open(self, peer: Peer, session_id: str | None) -> None:
+        """Keep what the handshake yielded."""
+        self.peer = peer
+        self.id = session_id
+        self.headers = {"MCP-Protocol-Version": peer.protocol_version}
+        if session_id is not None:
+            self.headers["Mcp-Session-Id"] = session_id
+
+    def close(self) -> None:
+        """Back to unopened; the next user opens it anew."""
+        self.id = None
+        self.peer = None
+        self.headers = {}
+
+
+class SessionTable:
+    """Sessions by key, least recently used first."""
+
+    def __init__(self, *, sessions_max: int, idle_s: float, clock: Callable[[], float]) -> None:
+        self._sessions_max = sessions_max
+        self._idle_s = idle_s
+        self._clock = clock
+        self._sessions: OrderedDict[Key, Session] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def take(self, key: Key) -> Session:
+        """The session of this key, new or kept."""
+        session = self._sessions.get(key)
+        if session is None:
+            session = self._sessions[key] = Session()
+        else:
+            self._sessions.move_to_end(key)
+        session.used_at_s = self._clock()
+        return session
+
+    def surplus(self) -> list[Session]:
+        """Remove and return what is idle or over the bound; a session in use is never among them."""
+        now = self._clock()
+        over = len(self._sessions) - self._sessions_max
+        removed: list[Session] = []
+        for key, session in list(self._sessions.items()):
+            idle = now - session.used_at_s > self._idle_s
+            if not idle and len(removed) >= over:
+                break
+            if session.in_flight == 0 and not session.opening.locked():
+                removed.append(self._sessions.pop(key))
+        return removed
+
+    def clear(self) -> list[Session]:
+        """Remove and return all."""
+        removed = list(self._sessions.values())
+        self._sessions.clear()
+        return removed
