@@ -79,6 +79,7 @@ class UpstreamConnection:
         """Begin connecting; the callback is called after each connect and each announced change."""
         self._on_tools_changed = on_tools_changed
         if self._keeper is None and not self._closed:
+            self._attempt = asyncio.get_running_loop().create_future()
             self._keeper = self._background.start(self._keep(), f"{self._party}: keep connected")
 
     async def list_tools(self, *, deadline_s: float) -> ToolListing:
