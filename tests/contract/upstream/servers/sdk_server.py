@@ -20,7 +20,7 @@ TRANSPORT, ERA = sys.argv[1:3]
 FLAGS = set(sys.argv[3:])
 PORT = next((int(flag.removeprefix("port=")) for flag in FLAGS if flag.startswith("port=")), 0)
 
-server = MCPServer("fixture", version="1.0")
+server = MCPServer("fixture", version="1.0", log_level="CRITICAL")
 counts: dict[int, int] = {}
 
 
@@ -114,7 +114,7 @@ def serve_http() -> None:
     app = OneEra(server.streamable_http_app(json_response="json" in FLAGS, stateless_http="stateless" in FLAGS))
     listening = socket.create_server(("127.0.0.1", PORT))
     print("ready", listening.getsockname()[1], flush=True)
-    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listening])
 
 
