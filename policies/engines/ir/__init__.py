@@ -1,0 +1,1 @@
+"""The embedded Rego evaluator: an OPA intermediate-representation plan, turned into Python and run. See README.md."""

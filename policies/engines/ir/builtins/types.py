@@ -1,0 +1,94 @@
+"""What type a value has, and conversion to number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import re2
+
+from policies.engines.ir.builtins.operands import wrong
+from policies.engines.ir.builtins.registry import builtin, by_members, by_text
+from policies.engines.ir.errors import BuiltinError
+from policies.engines.ir.numbers import parse_number
+from policies.engines.ir.values import NUMBER_TYPES, TYPE_NAMES, RegoSet, Value, sort
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from policies.engines.ir.evaluation import Evaluation
+
+
+@builtin("type_name")
+def type_name(value: Value) -> Value:
+    """The name of the value's type."""
+    return TYPE_NAMES[type(value)]
+
+
+def _is(name: str, *kinds: type) -> Callable[[Value], Value]:
+    def test(value: Value) -> Value:
+        return type(value) in kinds
+
+    return builtin(name)(test)
+
+
+is_array = _is("is_array", list)
+is_boolean = _is("is_boolean", bool)
+is_null = _is("is_null", type(None))
+is_number = _is("is_number", *NUMBER_TYPES)
+is_object = _is("is_object", dict)
+is_set = _is("is_set", RegoSet)
+is_string = _is("is_string", str)
+
+
+def _cast(name: str, wanted: str, *kinds: type) -> Callable[[Value], Value]:
+    def cast(value: Value) -> Value:
+        if type(value) not in kinds:
+            raise wrong(1, value, wanted)
+        return value
+
+    return builtin(name)(cast)
+
+
+cast_boolean = _cast("cast_boolean", "boolean", bool)
+cast_null = _cast("cast_null", "null", type(None))
+cast_object = _cast("cast_object", "object", dict)
+cast_string = _cast("cast_string", "string", str)
+
+
+@builtin("cast_array", evaluation=True, cost=by_members)
+def cast_array(run: Evaluation, value: Value) -> Value:
+    """An array as it is, a set in order."""
+    if type(value) is RegoSet:
+        return sort(value, run)
+    if type(value) is not list:
+        raise wrong(1, value, "array", "set")
+    return value
+
+
+@builtin("cast_set", evaluation=True, cost=by_members)
+def cast_set(run: Evaluation, value: Value) -> Value:
+    """A set as it is, an array without repetitions."""
+    if type(value) is list:
+        return RegoSet.of(value, run)
+    if type(value) is not RegoSet:
+        raise wrong(1, value, "array", "set")
+    return value
+
+
+# What Go's number scanner takes and JSON's grammar would not: a sign in front, a bare leading or trailing point.
+_NUMBER: Final = re2.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,5})?")
+
+
+@builtin("to_number", cost=by_text)
+def to_number(value: Value) -> Value:
+    """A number as it is, null and booleans as 0 or 1, a string by its text."""
+    kind = type(value)
+    if kind in NUMBER_TYPES:
+        return value
+    if value is None or kind is bool:
+        return int(value or 0)
+    if kind is not str:
+        raise wrong(1, value, "null", "boolean", "number", "string")
+    if not value.isascii() or _NUMBER.fullmatch(value) is None:
+        raise BuiltinError(f"{value[:40]!r} is not a number")
+    return parse_number(value.removeprefix("+"))
