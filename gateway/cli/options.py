@@ -23,4 +23,6 @@ config_option: Callable[[_Verb], _Verb] = click.option(
     help="toolgate.yaml, or any client's mcpServers file",
 )
 
-json_option: Callable[[_Verb], _Verb] = click.option("--json", "as_json", is_flag=True, help="one JSON object a line, for scripts")
+json_option: Callable[[_Verb], _Verb] = click.option(
+    "--json", "as_json", is_flag=True, help="one JSON object a line, for scripts"
+)

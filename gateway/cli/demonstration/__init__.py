@@ -1,0 +1,1 @@
+"""The demo: a stage (processes and folders), an agent, and the story that is told."""

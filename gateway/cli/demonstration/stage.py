@@ -1,0 +1,135 @@
+"""The demo's processes: an order desk over HTTP, a notebook over stdio, the gateway between them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.resources
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+TOKEN = "tg_quickstart"
+START_S = 30.0
+STOP_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Where everything is while the demo runs."""
+
+    folder: Path
+    url: str
+    people_url: str
+    policy: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration in use."""
+        return self.folder / "toolgate.yaml"
+
+    def introduction(self) -> str:
+        """What a person can try by hand now."""
+        return "\n".join(
+            [
+                "",
+                "Try it yourself:",
+                f"  edit    {self.policy}",
+                f"  call    TOOLGATE_TOKEN={TOKEN} toolgate call -c {self.config} orders/get_order order_id=A-1001",
+                f"  audit   toolgate audit tail -c {self.config}",
+                f"  connect claude mcp add --transport http toolgate {self.url}/mcp "
+                f'--header "Authorization: Bearer {TOKEN}"',
+            ]
+        )
+
+
+@contextlib.asynccontextmanager
+async def stage(*, keep: bool) -> AsyncIterator[Scene]:
+    """Start everything in a fresh temporary folder; end and remove it afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="toolgate-demo-"))
+    try:
+        shutil.copytree(_quickstart(), folder, dirs_exist_ok=True)
+        orders_port, agents_port, people_port = _free_port(), _free_port(), _free_port()
+        config = folder / "toolgate.yaml"
+        listen = f'listen: {{agents: "127.0.0.1:{agents_port}", people: "127.0.0.1:{people_port}"}}\n'
+        config.write_text(config.read_text("utf-8") + listen, "utf-8")
+        scene = Scene(
+            folder=folder,
+            url=f"http://127.0.0.1:{agents_port}",
+            people_url=f"http://127.0.0.1:{people_port}",
+            policy=folder / "policies" / "support.rego",
+        )
+        environ = {**os.environ, "ORDERS_PORT": str(orders_port), "TOOLGATE_PYTHON": sys.executable}
+        orders = [sys.executable, str(folder / "orders_server.py"), "--port", str(orders_port)]
+        gateway = [sys.executable, "-m", "gateway", "serve", "--config", str(config)]
+        async with _process(orders, environ, folder / "orders.log"):
+            await _answering(orders_port, "the order desk", folder / "orders.log")
+            async with _process(gateway, environ, folder / "gateway.log"):
+                await _answering(agents_port, "the gateway", folder / "gateway.log")
+                yield scene
+    finally:
+        if keep:
+            sys.stderr.write(f"kept {folder}\n")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _quickstart() -> Path:
+    """The example's files: inside an installed wheel, or in the checkout."""
+    packaged = Path(str(importlib.resources.files("gateway.cli.demonstration"))) / "quickstart"
+    checkout = Path(__file__).resolve().parents[3] / "examples" / "quickstart"
+    found = packaged if packaged.is_dir() else checkout
+    if not found.is_dir():
+        raise ConfigurationError("the demo's files are missing from this installation", next_step="pip install toolgate")
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.asynccontextmanager
+async def _process(command: list[str], environ: dict[str, str], log: Path) -> AsyncIterator[None]:
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environ, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+        )
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def _answering(port: int, what: str, log: Path) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(START_S):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                except OSError:
+                    await asyncio.sleep(0.05)
+                    continue
+                writer.close()
+                return
+    said = log.read_text("utf-8", "replace")[-2000:]
+    raise ConfigurationError(f"{what} did not start within {START_S:.0f} s; it said:\n{said}")
