@@ -76,8 +76,9 @@ def number_text(number: float | Decimal) -> str:
     text = str(value)
     if "E" not in text:
         return text
+    # As it is mostly written: 1e400, and 5e-07.
     mantissa, exponent = text.split("E")
-    return f"{mantissa}e{exponent[0]}{exponent[1:]:0>2}"
+    return f"{mantissa}e-{exponent[1:]:0>2}" if exponent[0] == "-" else f"{mantissa}e{exponent[1:]}"
 
 
 def json_number(number: Number) -> int | float:

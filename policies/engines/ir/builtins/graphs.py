@@ -77,7 +77,6 @@ def reachable_paths(run: Evaluation, graph: Value, initial: Value) -> Value:
             found.append([root])
         pending = [(node, [root], frozenset([key_of(root, run)])) for node in _edges(edges)]
         while pending:
-            run.charge(1)
             _extend(run, graph, pending, found)
     return RegoSet.of(found, run)
 
@@ -89,13 +88,14 @@ def _extend(
     found: list[Value],
 ) -> None:
     node, path, seen = pending.pop()
-    key, edges = key_of(node, run), lookup(graph, node, run)
-    run.charge(len(path))
-    if edges is UNDEFINED or key in seen:
+    edges = lookup(graph, node, run)
+    run.charge(1 + len(path))
+    if edges is UNDEFINED:
         found.append(path)
         return
-    path = [*path, node]
-    if not _edges(edges):
+    path, seen, neighbours = [*path, node], seen | {key_of(node, run)}, _edges(edges)
+    run.charge(len(neighbours) * (1 + len(path) // 4))
+    open_ones = [neighbour for neighbour in neighbours if key_of(neighbour, run) not in seen]
+    if len(open_ones) < len(neighbours) or not neighbours:
         found.append(path)
-    run.charge(len(_edges(edges)) * (1 + len(path) // 4))
-    pending += [(neighbour, path, seen | {key}) for neighbour in _edges(edges)]
+    pending += [(neighbour, path, seen) for neighbour in open_ones]

@@ -98,7 +98,8 @@ def subset(run: Evaluation, super_: Value, sub: Value) -> Value:
     kinds = (type(super_), type(sub))
     if kinds == (list, RegoSet):
         run.charge(len(super_))
-        return sub.members.keys() <= {key_of(member, run) for member in super_}
+        # OPA: an empty array holds nothing, not even the empty set.
+        return bool(super_) and sub.members.keys() <= {key_of(member, run) for member in super_}
     if kinds in {(dict, dict), (list, list), (RegoSet, RegoSet)}:
         return _holds(run, super_, sub)
     raise wrong(1, super_, "object", "set", "array")
@@ -114,9 +115,10 @@ def _holds(run: Evaluation, whole: Value, part: Value) -> bool:
         run.charge(len(part))
         return bool(part.members.keys() <= whole.members.keys())
     if type(whole) is kind is list:
-        return any(
-            all(equal(whole[at + i], member, run) for i, member in enumerate(part))
-            for at in range(len(whole) - len(part) + 1)
-            if run.charge(1) is None
-        )
+        return any(_begins(run, whole, at, part) for at in range(len(whole) - len(part) + 1))
     return equal(whole, part, run)
+
+
+def _begins(run: Evaluation, whole: list[Value], at: int, part: list[Value]) -> bool:
+    run.charge(1)
+    return all(equal(whole[at + i], member, run) for i, member in enumerate(part))

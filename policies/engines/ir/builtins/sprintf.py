@@ -241,6 +241,8 @@ _PREFIXES: Final = {"b": "0b", "o": "0", "x": "0x", "X": "0X"}
 
 def _integer(argument: int, spec: _Spec) -> str | None:
     verb = spec.verb
+    if verb == "s" and _kind(argument) == "*big.Int":
+        verb = "d"
     if verb in _BASES:
         digits = format(abs(argument), _BASES[verb])
         if spec.precision is not None:
