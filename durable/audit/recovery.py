@@ -11,25 +11,21 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from durable.audit.entry import LINE_BYTES_MAX, LOG_CREATED, SUBJECT_ERASED, read_line, unix_us
+from durable.audit.entry import LOG_CREATED, SUBJECT_ERASED, read_line, unix_us
 from durable.audit.intents import OpenIntents
 from durable.audit.layout import list_segments
 from durable.audit.limits import GROUP_BYTES_MAX
+from durable.audit.lines import read_at, whole_lines
 from durable.audit.tree import CompactRange, leaf_hash
 from durable.errors import AuditCorrupt
 from durable.files import rewrite_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from durable.audit.entry import StoredLine
     from durable.audit.layout import Layout, Segment
     from durable.files import Files
-
-
-_STORED_LINE_BYTES_MAX = LINE_BYTES_MAX + 16 * 1024
-"""A line with its place and its payload commitments."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,7 +103,7 @@ def _read_segment(
         )
     if segment.path.stat().st_size < start_bytes:
         raise AuditCorrupt(f"{segment.path} is shorter than what was acknowledged")
-    lines = _whole_lines(segment.path, start_bytes)
+    lines = whole_lines(segment.path, start_bytes)
     for stored in lines:
         entry = read_line(stored)
         if entry is None or entry.seq != end.seq:
@@ -159,7 +155,7 @@ def _cut(
             f"{segment.path}: {torn_bytes} torn bytes after entry {end.seq - 1}, more than a crash leaves",
             next_step=f"tail -c {torn_bytes} {segment.path}; then restore the file from a copy",
         )
-    torn = _read_at(segment.path, end.size_bytes, torn_bytes)
+    torn = read_at(segment.path, end.size_bytes, torn_bytes)
     found.cut_bytes = torn_bytes
     found.cut_lines = torn.count(b"\n") + (not torn.endswith(b"\n"))
     # Later recoveries cut what this process wrote itself, perhaps because the disk is full: nothing to keep.
@@ -184,20 +180,3 @@ def _keep(files: Files, layout: Layout, seq: int, torn: bytes) -> str:
     except OSError:
         return ""
     return path.relative_to(layout.root).as_posix()
-
-
-def _whole_lines(path: Path, start_bytes: int) -> Iterator[bytes]:
-    """Lines with a newline, without it; of a line over the bound, only that it is no entry."""
-    with path.open("rb") as segment:
-        segment.seek(start_bytes)
-        while stored := segment.readline(_STORED_LINE_BYTES_MAX):
-            if stored.endswith(b"\n"):
-                yield stored[:-1]
-            elif len(stored) == _STORED_LINE_BYTES_MAX:
-                yield b""
-
-
-def _read_at(path: Path, start_bytes: int, length_bytes: int) -> bytes:
-    with path.open("rb") as segment:
-        segment.seek(start_bytes)
-        return segment.read(length_bytes)

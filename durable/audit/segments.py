@@ -99,6 +99,7 @@ class AuditLog:
         self._awaited: dict[Handover, None] = {}
         self._watch: asyncio.TimerHandle | None = None
         self._stalled: AuditSyncSlow | None = None
+        self._changed = asyncio.Event()
         self._queued_entries = 0
         self._queued_bytes = 0
         self._unwritten_entries = 0
@@ -179,11 +180,17 @@ class AuditLog:
             clock_behind_us=standing.clock_behind_us,
         )
 
+    async def state_changed(self) -> AuditHealth:
+        """Wait until the log begins to refuse, recovers or closes; for readiness and alarms."""
+        await self._changed.wait()
+        return self.health()
+
     async def aclose(self) -> None:
         """Write what was taken, then give the directory back; bounded by three sync deadlines."""
         if self._closed:
             return
         self._closed = True
+        self._announce()
         if self._turn:
             self._end_turn()
         self._writer.stop()
@@ -257,8 +264,11 @@ class AuditLog:
             self._loop.call_soon_threadsafe(self._settle, report)
 
     def _settle(self, report: Written | Refused) -> None:
+        was_refusing = bool(self._stalled or self._standing.failure)
         self._standing = report.standing
         self._stalled = None
+        if was_refusing != bool(report.standing.failure):
+            self._announce()
         outcomes: Sequence[tuple[Appended, ...] | AuditUnavailable] = (
             report.places if isinstance(report, Written) else [report.error] * len(report.handovers)
         )
@@ -286,9 +296,14 @@ class AuditLog:
                 f"no answer within {deadline_s} s", next_step="look at the disk's load"
             )
             self._give_up(late, self._stalled)
+            self._announce()
         if self._awaited:
             oldest_s = min(handover.handed_s for handover in self._awaited)
             self._watch = self._loop.call_at(oldest_s + deadline_s, self._look_at_waiters)
+
+    def _announce(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     def _give_up(self, handovers: list[Handover], error: AuditUnavailable) -> None:
         for handover in handovers:

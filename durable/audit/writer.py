@@ -48,7 +48,7 @@ class Writer:
         clock: unix microseconds, for what the writer itself records.
         digest_key: see ``entry.prepare``.
         report: called from the thread, once per group and once per change of state.
-        on_committed: called from the thread with the next sequence number.
+        on_committed: called from the thread with the next sequence number, before the report.
     """
 
     def __init__(
@@ -213,8 +213,8 @@ class Writer:
         self._doubt = Doubt(before=self._journal.end.tree.copy())
         remaining = iter(placed.appended)
         places = tuple(tuple(next(remaining) for _ in handover.entries) for handover in group)
-        self._report(Written(handovers=group, places=places, standing=self.standing()))
         self._on_committed(self._journal.end.seq)
+        self._report(Written(handovers=group, places=places, standing=self.standing()))
 
     def _place(self, entries: list[Prepared]) -> Placed:
         commitments = self._payloads.write(entries)
