@@ -26,6 +26,12 @@ KILL_GRACE_S = 1.0
 EXIT_FLUSH_S = 0.5
 """After its exit, for answers still in the pipe; a descendant may hold the pipe open for ever."""
 
+EXIT_NOTICE_S = 0.2
+"""From the end of a pipe to the news of the exit that mostly is its cause."""
+
+LINE_FACTOR_MAX = 8
+"""A line this many times longer than the bound is not going to end."""
+
 LOG_LINES_MAX = 20
 LOG_WINDOW_S = 10.0
 
@@ -62,6 +68,7 @@ class Child(asyncio.SubprocessProtocol):
         self._party = party
         self._listener = listener
         self._lines = LineAssembler(line_bytes_max=line_bytes_max)
+        self._line_bytes_max = line_bytes_max
         self._stderr = bytearray()
         self._stderr_bytes_max = stderr_bytes_max
         self._clock = clock
@@ -73,6 +80,7 @@ class Child(asyncio.SubprocessProtocol):
         self._exited = asyncio.Event()
         self._finished = False
         self._cause = ""
+        self._deaf = False
 
     async def spawn(
         self, program: str, arguments: Sequence[str], *, env: Mapping[str, str], cwd: str | None
@@ -104,7 +112,9 @@ class Child(asyncio.SubprocessProtocol):
     @property
     def alive(self) -> bool:
         """Running, with a stdin that takes lines."""
-        return self._transport is not None and not self._exited.is_set() and not self._cause
+        return (
+            self._transport is not None and not self._exited.is_set() and not self._cause and not self._deaf
+        )
 
     async def writable(self) -> None:
         """Wait until the child reads what it was sent before."""
@@ -158,11 +168,21 @@ class Child(asyncio.SubprocessProtocol):
             if self._finished or (self._cause and not self._exited.is_set()):
                 return
             self._listener.on_line(line)
+        if self._lines.skipped_bytes > LINE_FACTOR_MAX * self._line_bytes_max:
+            self.kill("was stopped: it writes a line without end")
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         """A child that cannot be spoken to, or cannot answer, is of no use."""
-        if fd != 2 and not self._exited.is_set():
-            self.kill("closed its stdin" if fd == 0 else "closed its stdout")
+        if fd == 2 or self._exited.is_set():
+            return
+        self._deaf = True
+        # Mostly it is about to exit, and how it exits says more than this.
+        how = "closed its stdin" if fd == 0 else "closed its stdout"
+        asyncio.get_running_loop().call_later(EXIT_NOTICE_S, self._kill_deaf, how)
+
+    def _kill_deaf(self, how: str) -> None:
+        if not self._exited.is_set():
+            self.kill(how)
 
     def pause_writing(self) -> None:
         """It does not read fast enough."""

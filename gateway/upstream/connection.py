@@ -112,19 +112,33 @@ class UpstreamConnection:
     ) -> ToolReply:
         """One call; never sent twice."""
         deadline_s = min(deadline_s, self._settings.call_timeout_s)
+        end_at_s = self._clock() + deadline_s
+        self._in_flight += 1
+        try:
+            try:
+                return await self._call(send, deadline_s, on_progress)
+            except UpstreamUnreachable as error:
+                if self._connected() is not None or self._breaker.is_open(self._clock()):
+                    raise
+                # Nothing was sent, and the link was found dead only now: the next one may live.
+                remaining_s = end_at_s - self._clock()
+                if error.sent or remaining_s <= 0:
+                    raise
+                return await self._call(send, remaining_s, on_progress)
+        finally:
+            self._in_flight -= 1
+
+    async def _call(self, send: ToolSend, deadline_s: float, on_progress: ProgressSink | None) -> ToolReply:
         peer = self._peer
-        if peer is None:
+        if peer is None or not self._link.alive:
             started_at_s = self._clock()
             peer = await self._ready(deadline_s)
             deadline_s = max(deadline_s - (self._clock() - started_at_s), 0.001)
-        self._in_flight += 1
         try:
             reply = await self._link.call_tool(send, deadline_s=deadline_s, on_progress=on_progress)
         except UpstreamError as error:
             self._failed(error, peer)
             raise
-        finally:
-            self._in_flight -= 1
         self._succeeded()
         return reply
 
@@ -212,7 +226,9 @@ class UpstreamConnection:
     async def _ready(self, deadline_s: float) -> Peer:
         """Wait for the attempt under way, if there is one and it may succeed."""
         if self._peer is not None:
-            return self._peer
+            if self._link.alive:
+                return self._peer
+            self._failed(UpstreamGone(f"{self._party} has just ended", sent=False), self._peer)
         now_s = self._clock()
         if self._closed:
             raise UpstreamUnreachable(f"{self._party} is closed: the gateway is stopping", sent=False)
@@ -257,6 +273,8 @@ class UpstreamConnection:
         is already given up is the same failure, and is not counted again.
         """
         if peer is not self._peer:
+            if self._peer is None and self._error is not None:
+                self._error = error  # It may know more about why.
             return
         if peer is not None and isinstance(error, UpstreamRefused):
             self._doubt(error)

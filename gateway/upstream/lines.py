@@ -23,6 +23,8 @@ class LineAssembler:
         self._parts: list[bytes] = []
         self._held_bytes = 0
         self._skipping = False
+        self.skipped_bytes = 0
+        """Of the line that is being thrown away."""
 
     def feed(self, chunk: bytes) -> list[bytes | Overlong]:
         """Take the next bytes; never holds more than the bound and one chunk."""
@@ -36,11 +38,15 @@ class LineAssembler:
                     lines.append(line)
             self._forget()
             self._skipping = False
+            self.skipped_bytes = 0
         self._hold(rest, lines)
         return lines
 
     def _hold(self, piece: bytes, lines: list[bytes | Overlong]) -> None:
-        if self._skipping or not piece:
+        if self._skipping:
+            self.skipped_bytes += len(piece)
+            return
+        if not piece:
             return
         self._parts.append(piece)
         self._held_bytes += len(piece)
