@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.core.definition import RefusedDefinition, ToolDefinition, parse_definition
 from gateway.core.strict_json import read_json
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.ports import AuditTrail, ToolListing, Upstream
+
+
+class Report(Protocol):
+    """Tells the operator one sentence about an upstream."""
+
+    def __call__(self, upstream: str, sentence: str, *, problem: bool) -> None:
+        """``problem`` says whether it needs a look."""
+        ...
+
+
+TOLD_MAX = 5
+"""Refused definitions named in one report; all are in the record."""
 
 ParamHeaders = Mapping[tuple[str, ...], str]
 
@@ -45,11 +57,11 @@ class Admission:
         replace: Callable[[str, tuple[ToolDefinition, ...], tuple[RefusedDefinition, ...]], None],
         audit: AuditTrail,
         read_param_headers: Callable[[Mapping[str, Any]], ParamHeaders],
-        report: Callable[[str, str], None],
+        report: Report,
         settle_s: float = 5.0,
         retry_s: tuple[float, float] = (0.5, 30.0),
     ) -> None:
-        """Take ports; ``report(upstream, sentence)`` tells the operator.
+        """Take ports.
 
         After one refresh, further change notices wait ``settle_s``, so that a storm costs one list.
         ``retry_s`` is the first and the longest pause after a failed listing.
@@ -78,7 +90,7 @@ class Admission:
             try:
                 await self.refresh(upstream)
             except GatewayError as error:
-                self._report(upstream, error.reason)
+                self._report(upstream, error.reason, problem=True)
                 await _first(event, pause_s)
                 pause_s = min(pause_s * 2, longest_s)
                 continue
@@ -103,6 +115,8 @@ class Admission:
         await self._record(upstream, before or {}, known, refused)
         self._known[upstream] = known
         self._replace(upstream, tools, refused)
+        told = "".join(f"; not offered: {item.name} ({item.reason})" for item in refused[:TOLD_MAX])
+        self._report(upstream, f"{len(tools)} tools offered{told}", problem=bool(refused))
 
     def _read(
         self, upstream: str, facts: UpstreamFacts, listing: ToolListing

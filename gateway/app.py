@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.metadata
+import logging
 import secrets
 import time
 import zoneinfo
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from durable.audit.index import AuditIndex
 from durable.audit.limits import Limits
 from durable.audit.segments import AuditLog
 from durable.errors import DurableError
@@ -44,7 +46,6 @@ from policies.engines.embedded import EmbeddedEngine
 from policies.errors import PolicyRejected
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Mapping
 
     from gateway.config.loading import Configuration
@@ -68,6 +69,8 @@ class Started:
     token_file: Path | None
     token_created: bool
     policy: Loaded
+    unresolved_calls: int
+    """Allowed calls of earlier runs that have no outcome: they may have happened."""
 
 
 class Gateway:
@@ -135,6 +138,7 @@ class Gateway:
             token_file=local.token_file if local else None,
             token_created=local.created if local else False,
             policy=loaded,
+            unresolved_calls=len(self._log.unresolved_at_open),
         )
 
     def _bind(self, address: str, setting: str) -> Listener:
@@ -152,6 +156,9 @@ class Gateway:
 
     async def _open_log(self) -> AuditLog:
         configuration, bounds = self._configuration, self._configuration.settings.audit
+        # Opened first and closed last: it follows what the log acknowledges, to the end.
+        self._index = AuditIndex.open(configuration.data)
+        self._exit.callback(self._index.close)
         try:
             log = await AuditLog.open(
                 configuration.data,
@@ -164,6 +171,7 @@ class Gateway:
                     ballast_bytes=bounds.ballast_bytes,
                     sync_deadline_s=bounds.sync_deadline_s,
                 ),
+                on_committed=self._index.notify,
             )
         except DurableError as error:
             raise ConfigurationError(f"data: {error.reason}", next_step=error.next_step) from error
@@ -260,6 +268,7 @@ class Gateway:
         names = ("localhost", "127.0.0.1", "[::1]", people_port.host)
         people = health_app(
             self.readiness,
+            self.conditions,
             version=VERSION,
             allowed_hosts=frozenset(f"{name}:{people_port.port}" for name in names),
         )
@@ -335,11 +344,18 @@ class Gateway:
         found = {"policy": self._policy_problem} if self._policy_problem else {}
         for name, health in self._pool.health().items():
             if health.state != "ready":
-                found[f"upstream {name}"] = f"{health.state}: {health.reason}"
+                found[f"upstream {name}"] = (
+                    f"{health.state}: {health.reason}" if health.reason else health.state
+                )
+        for refused in self._catalogue.refused():
+            found[f"tool {refused.upstream}/{refused.name}"] = f"not offered: {refused.reason}"
+        if self._index.reason:
+            found["index"] = self._index.reason
         return found
 
-    def _report_upstream(self, upstream: str, sentence: str) -> None:
-        self._logger.warning("%s", sentence, extra={"upstream": upstream})
+    def _report_upstream(self, upstream: str, sentence: str, *, problem: bool) -> None:
+        level = logging.WARNING if problem else logging.INFO
+        self._logger.log(level, "%s", sentence, extra={"upstream": upstream})
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         self._logger.error("a background task failed", extra={"task": name}, exc_info=error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -22,6 +23,9 @@ VERBS = {
 }
 
 EXIT_PROBLEM = 2
+EXIT_MISTAKE = 70
+"""EX_SOFTWARE of BSD sysexits: not the user's doing."""
+TRACE_VARIABLE = "TOOLGATE_TRACE"
 
 
 class Verbs(click.Group):
@@ -64,6 +68,14 @@ def main(arguments: list[str] | None = None) -> Any:
         # The reader of our output has gone, as `| head` does; that is no error of ours.
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:
+        if os.environ.get(TRACE_VARIABLE):
+            raise
+        say_problem(
+            f"a mistake in toolgate itself: {type(error).__name__}: {error}",
+            f"report it with the output of {TRACE_VARIABLE}=1 and the same command",
+        )
+        sys.exit(EXIT_MISTAKE)
 
 
 def say_problem(reason: str, next_step: str = "") -> None:

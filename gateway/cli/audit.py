@@ -1,4 +1,4 @@
-"""``toolgate audit tail | show | unresolved``: the log, read from its segments; the gateway may be running."""
+"""``toolgate audit tail | show | unresolved``: the log, read from its segments while the gateway runs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def show(call: str, config_path: Path, *, as_json: bool) -> None:
     try:
         shown = reading.show(data, call)
     except AmbiguousCall as error:
-        raise ConfigurationError(error.reason, next_step="toolgate audit show " + error.candidates[0]) from error
+        raise ConfigurationError(
+            error.reason, next_step="toolgate audit show " + error.candidates[0]
+        ) from error
     except UnknownCall as error:
         raise ConfigurationError(error.reason, next_step="toolgate audit tail") from error
     for entry in shown.entries:
@@ -79,9 +81,15 @@ def unresolved(config_path: Path, *, as_json: bool) -> None:
     found = reading.unresolved(_data(config_path))
     for intent in found:
         if as_json:
-            click.echo(json.dumps({"call": intent.call, "at": intent.at, "tool": intent.tool, "subject": intent.subject}))
+            click.echo(
+                json.dumps(
+                    {"call": intent.call, "at": intent.at, "tool": intent.tool, "subject": intent.subject}
+                )
+            )
         else:
-            click.echo(safe(f"{intent.at}  {intent.call[:12]}  {intent.tool}  {intent.subject}  may have happened"))
+            click.echo(
+                safe(f"{intent.at}  {intent.call[:12]}  {intent.tool}  {intent.subject}  may have happened")
+            )
     if not found and not as_json:
         click.echo("none: every allowed call has its outcome")
 
@@ -91,7 +99,9 @@ def _data(config_path: Path) -> Path:
 
     data = load_configuration(config_path, environ=_Anything()).data
     if not (data / "audit").is_dir():
-        raise ConfigurationError(f"no audit log in {data} yet", next_step=f"toolgate serve --config {config_path}")
+        raise ConfigurationError(
+            f"no audit log in {data} yet", next_step=f"toolgate serve --config {config_path}"
+        )
     return data
 
 
@@ -117,7 +127,12 @@ def _print(entry: Entry, *, as_json: bool) -> None:
 
 def _summary(members: dict[str, Any]) -> str:
     call = str(members.get("call", ""))[:12]
-    words = [call, str(members.get("tool", "")), str(members.get("effect", "")), str(members.get("status", ""))]
+    words = [
+        call,
+        str(members.get("tool", "")),
+        str(members.get("effect", "")),
+        str(members.get("status", "")),
+    ]
     if members.get("would"):
         words.append(f"(would {members['would']})")
     words += [str(members.get("code", "")), str(members.get("subject", ""))]

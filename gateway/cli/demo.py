@@ -1,4 +1,4 @@
-"""``toolgate demo``: the whole product in two minutes, on a real gateway with real servers and a real client."""
+"""``toolgate demo``: the whole product in two minutes; real gateway, real servers, real client."""
 
 from __future__ import annotations
 

@@ -71,6 +71,11 @@ def announce(gateway: Gateway, configuration: Configuration) -> None:
     policy = started.policy
     lines.append(f"policy: {policy.revision[:12]} ({', '.join(policy.packages)}; {policy.compiler})")
     lines.append(f"data:   {configuration.data}")
+    if started.unresolved_calls:
+        lines.append(
+            f"note: {started.unresolved_calls} earlier calls may have happened without a recorded outcome; "
+            "list them with: toolgate audit unresolved"
+        )
     header = ""
     if started.token_file is not None:
         made = "made just now" if started.token_created else "kept from the last start"

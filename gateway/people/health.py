@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     Readiness = Callable[[], Mapping[str, str]]
 
 
-def health_app(readiness: Readiness, *, version: str, allowed_hosts: frozenset[str]) -> Starlette:
+def health_app(
+    readiness: Readiness, conditions: Readiness, *, version: str, allowed_hosts: frozenset[str]
+) -> Starlette:
     """The people port's application.
 
     Args:
         readiness: every part that a call needs, with what is wrong with it.
+        conditions: what deserves a look although calls work: an upstream down, a tool not offered.
         version: of toolgate.
         allowed_hosts: Host header values, against DNS rebinding.
     """
@@ -43,6 +46,7 @@ def health_app(readiness: Readiness, *, version: str, allowed_hosts: frozenset[s
         body = {
             "status": "ready" if ready else "not_ready",
             "parts": {name: sentence or "ready" for name, sentence in parts.items()},
+            "attention": dict(conditions()),
         }
         return JSONResponse(body, status_code=200 if ready else 503)
 

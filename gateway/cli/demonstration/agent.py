@@ -43,13 +43,18 @@ class Agent:
         except MCPError as error:
             return Said(ok=False, text=error.message, code=str(error.code))
         text = " ".join(getattr(block, "text", "") for block in result.content)
-        stated = {**(result.meta or {}).get("dev.toolgate/decision", {}), **(result.meta or {}).get("dev.toolgate/failure", {})}
+        stated = {
+            **(result.meta or {}).get("dev.toolgate/decision", {}),
+            **(result.meta or {}).get("dev.toolgate/failure", {}),
+        }
         return Said(ok=not result.is_error, text=text, code=str(stated.get("code", "")))
 
 
 @contextlib.asynccontextmanager
 async def connected(url: str, token: str, *, mode: str = "auto") -> AsyncIterator[Agent]:
     """An agent at an endpoint of the gateway; ``mode="legacy"`` makes it speak the session era."""
-    async with create_mcp_http_client(headers={"Authorization": f"Bearer {token}"}) as http:
-        async with Client(streamable_http_client(url, http_client=http), mode=mode) as client:
-            yield Agent(client)
+    async with (
+        create_mcp_http_client(headers={"Authorization": f"Bearer {token}"}) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+    ):
+        yield Agent(client)

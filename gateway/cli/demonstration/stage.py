@@ -40,17 +40,17 @@ class Scene:
 
     def introduction(self) -> str:
         """What a person can try by hand now."""
-        return "\n".join(
-            [
-                "",
-                "Try it yourself:",
-                f"  edit    {self.policy}",
-                f"  call    TOOLGATE_TOKEN={TOKEN} toolgate call -c {self.config} orders/get_order order_id=A-1001",
-                f"  audit   toolgate audit tail -c {self.config}",
-                f"  connect claude mcp add --transport http toolgate {self.url}/mcp "
-                f'--header "Authorization: Bearer {TOKEN}"',
-            ]
+        call = f"toolgate call -c {self.config} orders/get_order order_id=A-1001"
+        header = f'--header "Authorization: Bearer {TOKEN}"'
+        lines = (
+            "",
+            "Try it yourself:",
+            f"  edit    {self.policy}",
+            f"  call    TOOLGATE_TOKEN={TOKEN} {call}",
+            f"  audit   toolgate audit tail -c {self.config}",
+            f"  connect claude mcp add --transport http toolgate {self.url}/mcp {header}",
         )
+        return "\n".join(lines)
 
 
 @contextlib.asynccontextmanager
@@ -72,11 +72,11 @@ async def stage(*, keep: bool) -> AsyncIterator[Scene]:
         environ = {**os.environ, "ORDERS_PORT": str(orders_port), "TOOLGATE_PYTHON": sys.executable}
         orders = [sys.executable, str(folder / "orders_server.py"), "--port", str(orders_port)]
         gateway = [sys.executable, "-m", "gateway", "serve", "--config", str(config)]
-        async with _process(orders, environ, folder / "orders.log"):
-            await _answering(orders_port, "the order desk", folder / "orders.log")
-            async with _process(gateway, environ, folder / "gateway.log"):
-                await _answering(agents_port, "the gateway", folder / "gateway.log")
-                yield scene
+        async with (
+            _served(orders, environ, orders_port, folder / "orders.log"),
+            _served(gateway, environ, agents_port, folder / "gateway.log"),
+        ):
+            yield scene
     finally:
         if keep:
             sys.stderr.write(f"kept {folder}\n")
@@ -90,7 +90,9 @@ def _quickstart() -> Path:
     checkout = Path(__file__).resolve().parents[3] / "examples" / "quickstart"
     found = packaged if packaged.is_dir() else checkout
     if not found.is_dir():
-        raise ConfigurationError("the demo's files are missing from this installation", next_step="pip install toolgate")
+        raise ConfigurationError(
+            "the demo's files are missing from this installation", next_step="pip install toolgate"
+        )
     return found
 
 
@@ -102,34 +104,50 @@ def _free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def _process(command: list[str], environ: dict[str, str], log: Path) -> AsyncIterator[None]:
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *command, env=environ, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
-        )
+async def _served(command: list[str], environ: dict[str, str], port: int, log: Path) -> AsyncIterator[None]:
+    """Run a server until the block ends; enter the block once its port answers."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environ, stdin=asyncio.subprocess.DEVNULL, stdout=descriptor, stderr=descriptor
+        )
+    finally:
+        os.close(descriptor)
+    try:
+        if not await _answers(process, port):
+            said = _last_words(log)
+            raise ConfigurationError(
+                f"{' '.join(command[1:3])} did not start within {START_S:.0f} s:\n{said}"
+            )
         yield
     finally:
-        if process.returncode is None:
-            process.terminate()
+        await _end(process)
+
+
+def _last_words(log: Path) -> str:
+    return log.read_text("utf-8", "replace")[-2000:]
+
+
+async def _answers(process: asyncio.subprocess.Process, port: int) -> bool:
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + START_S
+    while loop.time() < end_s and process.returncode is None:
         try:
-            async with asyncio.timeout(STOP_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            continue
+        writer.close()
+        return True
+    return False
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_S):
             await process.wait()
-
-
-async def _answering(port: int, what: str, log: Path) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(START_S):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                    continue
-                writer.close()
-                return
-    said = log.read_text("utf-8", "replace")[-2000:]
-    raise ConfigurationError(f"{what} did not start within {START_S:.0f} s; it said:\n{said}")
+    except TimeoutError:
+        process.kill()
+        await process.wait()

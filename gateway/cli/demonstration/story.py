@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import textwrap
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -24,6 +25,8 @@ T = TypeVar("T")
 SETTLE_S = 8.0
 """How long a reload or a restarted upstream may take before the line counts as failed."""
 
+ASKED_COLUMNS = 38
+VERDICT_COLUMNS = 16
 VERDICT_STYLE = {
     "ALLOWED": "green",
     "DENIED": "red",
@@ -59,13 +62,16 @@ class Story:
     async def line(self, asked: str, verdict: str, shown: str, *, expected: bool) -> None:
         """Print and keep one row."""
         self.lines.append(Line(asked=asked, verdict=verdict, shown=shown, as_expected=expected))
-        row = Text()
-        row.append(f"{asked:<46} ")
-        row.append(f"{verdict:<15}", style=VERDICT_STYLE.get(verdict, ""))
-        row.append(" " + shown.replace("\n", " "))
-        if not expected:
-            row.append("   <- NOT AS EXPECTED", style="bold red")
-        self._console.print(row, soft_wrap=True)
+        words = " ".join(shown.split()) + ("" if expected else "   <- NOT AS EXPECTED")
+        left = ASKED_COLUMNS + VERDICT_COLUMNS
+        for number, part in enumerate(textwrap.wrap(words, max(24, self._console.width - left - 1)) or [""]):
+            row = Text()
+            row.append(f"{asked if number == 0 else '':<{ASKED_COLUMNS}}")
+            row.append(
+                f"{verdict if number == 0 else '':<{VERDICT_COLUMNS}}", style=VERDICT_STYLE.get(verdict, "")
+            )
+            row.append(part, style="" if expected else "bold red")
+            self._console.print(row, soft_wrap=True)
         await asyncio.sleep(self._pause_s)
 
     async def allowed(self, asked: str, said: Said, contains: str) -> None:
@@ -83,7 +89,10 @@ async def tell(scene: Scene, *, pause_s: float) -> list[Line]:
     """The whole story; returns its lines."""
     console = Console(highlight=False)
     story = Story(scene, console, pause_s)
-    console.print(f"[bold]toolgate[/bold] at {scene.url}, policy {scene.policy.name}, agent support-agent for ana@example.com\n")
+    console.print(
+        f"[bold]toolgate[/bold] {scene.url}   policy {scene.policy.name}   agent support-agent\n",
+        soft_wrap=True,
+    )
     async with connected(f"{scene.url}/mcp", TOKEN) as agent:
         await _discover(story, agent)
         await _decisions(story, agent)
@@ -108,7 +117,9 @@ async def _decisions(story: Story, agent: Agent) -> None:
     await story.allowed("get_order A-1001", await agent.call(get, order_id="A-1001"), "Ines")
     await story.allowed("refund 40 EUR", await agent.call(refund, order_id="A-1001", amount=40), "R-1")
     said = await agent.call(refund, order_id="A-1001", amount=40, currency="USD")
-    await story.refused("refund 40 USD", said, "DENIED", "denied", "What would pass: the same refund with currency EUR")
+    await story.refused(
+        "refund 40 USD", said, "DENIED", "denied", "What would pass: the same refund with currency EUR"
+    )
     said = await agent.call(refund, order_id="A-1002", amount=900)
     await story.refused("refund 900 EUR", said, "NEEDS APPROVAL", "approval_required", "over_limit")
     said = await agent.call("orders__delete_order", order_id="A-1001")
@@ -168,7 +179,9 @@ async def _log(story: Story, scene: Scene) -> None:
     open_calls = await _until(missing, lambda count: count == 0)
     entries = list(reading.tail(data))
     kinds = {kind: sum(1 for entry in entries if entry.kind == kind) for kind in ("intent", "outcome")}
-    shown = f"{len(entries)} entries, {kinds['intent']} intents, {kinds['outcome']} outcomes, {open_calls} open"
+    shown = (
+        f"{len(entries)} entries, {kinds['intent']} intents, {kinds['outcome']} outcomes, {open_calls} open"
+    )
     expected = kinds["intent"] == kinds["outcome"] > 10 and open_calls == 0
     await story.line("every call is in the log", "LOG", shown, expected=expected)
     ready = await asyncio.to_thread(_get, f"{scene.people_url}/readyz")
