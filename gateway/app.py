@@ -10,7 +10,6 @@ import secrets
 import time
 import zoneinfo
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from durable.audit.index import AuditIndex
@@ -37,16 +36,18 @@ from gateway.enforcement import Enforcement, EnforcementSettings
 from gateway.errors import ConfigurationError
 from gateway.identity.tokens import TokenDirectory
 from gateway.listener import Listener
+from gateway.packages import STARTER_POLICY, refuse_mixed_packages
 from gateway.people.health import health_app
+from gateway.policy import PolicyInForce
 from gateway.ports import Record
 from gateway.telemetry.traces import telemetry_from
 from gateway.trail import Trail
 from gateway.upstream.pool import UpstreamPool
 from policies.engines.embedded import EmbeddedEngine
-from policies.errors import PolicyRejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from gateway.config.loading import Configuration
     from policies.model import Loaded
@@ -89,7 +90,6 @@ class Gateway:
         self._environ = environ
         self._exit = contextlib.AsyncExitStack()
         self._ending = asyncio.Event()
-        self._policy_problem = ""
         self.started: Started
 
     async def __aenter__(self) -> Self:
@@ -125,10 +125,11 @@ class Gateway:
         self._log = await self._open_log()
         self._trail = Trail(self._log)
         self._background = await self._exit.enter_async_context(Background(on_failure=self._task_failed))
-        self._engine = self._make_engine()
+        self._engine = make_engine(configuration)
         self._exit.push_async_callback(self._engine.aclose)
+        self._policy = PolicyInForce(self._engine, policy_source(configuration))
         self._pool = await self._make_pool()
-        loaded = await self._load_policy()
+        loaded = await self._policy.load()
         await self._trail.append(self._start_record(loaded))
         endpoint = self._compose(agents_port, local)
         await self._serve(agents_port, people_port, endpoint)
@@ -178,9 +179,6 @@ class Gateway:
         self._exit.push_async_callback(log.aclose)
         return log
 
-    def _make_engine(self) -> EmbeddedEngine:
-        return make_engine(self._configuration)
-
     async def _make_pool(self) -> UpstreamPool:
         egress = await self._exit.enter_async_context(
             Egress(EgressSettings(), clock=time.monotonic, start_task=self._background.start)
@@ -194,13 +192,6 @@ class Gateway:
         )
         self._exit.push_async_callback(pool.aclose)
         return pool
-
-    async def _load_policy(self) -> Loaded:
-        source = policy_source(self._configuration)
-        try:
-            return await self._engine.load(source)
-        except PolicyRejected as error:
-            raise rejected(source, error) from error
 
     def _start_record(self, loaded: Loaded) -> Record:
         members = {
@@ -289,7 +280,7 @@ class Gateway:
             start(self._admission.keep(upstream.id), f"admission of {upstream.id}")
         start(self._refusals.summarise(), "refusal summary")
         if self._configuration.settings.policy.watch and self._configuration.policy is not None:
-            start(self._watch_policy(self._configuration.policy), "policy watch")
+            start(self._policy.watch(self._trail), "policy watch")
         self._exit.push_async_callback(self._drain, agents_port, people_port, serving)
 
     async def _drain(
@@ -305,31 +296,6 @@ class Gateway:
         with contextlib.suppress(Exception):  # the log may be the very part that is down
             await self._trail.append(Record(kind="gateway_stopped", tenant="", members={"version": VERSION}))
 
-    async def _watch_policy(self, source: Path) -> None:
-        from watchfiles import awatch
-
-        async for _ in awatch(source, step=100, debounce=300):
-            await self.reload_policy()
-
-    async def reload_policy(self) -> None:
-        """Load what is on disk now; a broken policy leaves the last good one in force and says so."""
-        source = policy_source(self._configuration)
-        before = self._engine.health().revision
-        try:
-            loaded = await self._engine.load(source)
-        except PolicyRejected as error:
-            self._policy_problem = f"the newest policy was rejected, {before[:12]} stays in force"
-            # The problems are the message; a stack trace would bury them.
-            self._logger.error("policy rejected, the last good one stays in force: %s", error)  # noqa: TRY400
-            problems = [str(problem) for problem in error.problems[:20]]
-            self._trail.enqueue(Record(kind="policy_rejected", tenant="", members={"problems": problems}))
-            return
-        self._policy_problem = ""
-        if loaded.revision != before:
-            members = {"revision": loaded.revision, "before": before, "compiler": loaded.compiler}
-            self._trail.enqueue(Record(kind="policy_loaded", tenant="", members=members))
-            self._logger.info("policy loaded", extra={"revision": loaded.revision[:12]})
-
     def readiness(self) -> Mapping[str, str]:
         """What a call needs, and what is wrong with it; empty text means ready."""
         log, engine = self._log.health(), self._engine.health()
@@ -341,7 +307,7 @@ class Gateway:
 
     def conditions(self) -> Mapping[str, str]:
         """What people should look at although calls still work."""
-        found = {"policy": self._policy_problem} if self._policy_problem else {}
+        found = {"policy": self._policy.problem} if self._policy.problem else {}
         for name, health in self._pool.health().items():
             if health.state != "ready":
                 found[f"upstream {name}"] = (
@@ -366,39 +332,9 @@ def clock_us() -> int:
     return time.time_ns() // 1000
 
 
-def refuse_mixed_packages() -> None:
-    """Refuse to run if another distribution owns one of our top-level packages.
-
-    Raises:
-        ConfigurationError: naming the stranger.
-    """
-    import durable
-    import policies
-    import scanners
-
-    home = Path(__file__).resolve().parent.parent
-    for package in (durable, policies, scanners):
-        found = Path(str(package.__file__)).resolve().parent.parent
-        if found != home:
-            raise ConfigurationError(
-                f"the package {package.__name__!r} is another distribution's: {found}",
-                next_step="install toolgate into an environment of its own",
-            )
-
-
 def policy_source(configuration: Configuration) -> Path:
     """The operator's policy, or the starter policy that ships."""
-    if configuration.policy is not None:
-        return configuration.policy
-    import policies
-
-    return Path(str(policies.__file__)).parent / "rego" / "starter"
-
-
-def rejected(source: Path, error: PolicyRejected) -> ConfigurationError:
-    """Every problem of a policy on its own line."""
-    lines = "\n".join(f"{source}/{problem}" for problem in error.problems)
-    return ConfigurationError(lines, next_step="mend the rule, then: toolgate config check")
+    return configuration.policy or STARTER_POLICY
 
 
 def make_engine(configuration: Configuration) -> EmbeddedEngine:
@@ -416,11 +352,8 @@ async def check_policy(configuration: Configuration) -> Loaded:
         ConfigurationError: it does not load.
     """
     engine = make_engine(configuration)
-    source = policy_source(configuration)
     try:
-        return await engine.load(source)
-    except PolicyRejected as error:
-        raise rejected(source, error) from error
+        return await PolicyInForce(engine, policy_source(configuration)).load()
     finally:
         await engine.aclose()
 

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from durable.audit.entry import Draft, PayloadDraft
 from durable.errors import DurableError
 from gateway.errors import AuditUnwritable
 
+if TYPE_CHECKING:
+    from durable.audit.entry import Appended
+    from gateway.ports import Record
+
 _logger = logging.getLogger("toolgate")
 
-if TYPE_CHECKING:
-    from durable.audit.segments import AuditLog
-    from gateway.ports import Record
+
+class Log(Protocol):
+    """What is needed of ``durable.audit.segments.AuditLog``; which one is the composition root's choice."""
+
+    async def append(self, *drafts: Draft) -> tuple[Appended, ...]:
+        """Write and sync; raises DurableError."""
+        ...
+
+    def enqueue(self, *drafts: Draft) -> None:
+        """Write with the next group; raises DurableError only for a draft that cannot become an entry."""
+        ...
 
 
 class Trail:
     """Satisfies ``AuditTrail``."""
 
-    def __init__(self, log: AuditLog) -> None:
+    def __init__(self, log: Log) -> None:
         """Take the open log; it stays the caller's to close."""
         self._log = log
 
