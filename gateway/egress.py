@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import re
+import select
 import socket
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -135,7 +138,11 @@ class PinningResolver(AbstractResolver):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Marks the moment from which a request may be on its way."""
+    """Marks the moment from which a request may be on its way, and hands out only quiet connections."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._used: WeakSet[Any] = WeakSet()
 
     async def connect(
         self,
@@ -143,15 +150,34 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the base class's signature
     ) -> aiohttp.connector.Connection:
-        for _ in range(4):
+        """A connection on which nothing waits to be read.
+
+        A pooled connection that has something to say was closed by the other side, and a request
+        written into it would have an unknown outcome; or it holds an answer to nobody's question,
+        which would be read as the answer to this one.
+        """
+        while True:
             connection = await super().connect(req, traces, timeout)
-            # A pooled connection that spoke unasked holds an answer to nobody's question. It would
-            # be read as the answer to this one.
-            if connection.protocol is None or not connection.protocol.should_close:
-                _JOURNEY.get().sent = True
-                return connection
+            protocol = connection.protocol
+            if protocol is None or protocol not in self._used:
+                break
+            if not protocol.should_close and _is_quiet(connection.transport):
+                break
             connection.close()
-        raise aiohttp.ClientConnectionError("it speaks before it is asked")
+        if protocol is not None:
+            self._used.add(protocol)
+        _JOURNEY.get().sent = True
+        return connection
+
+
+def _is_quiet(transport: asyncio.Transport | None) -> bool:
+    """Whether the kernel holds neither bytes nor an end of stream for this socket."""
+    socket_ = transport.get_extra_info("socket") if transport is not None else None
+    if socket_ is None:
+        return False
+    poll = select.poll()
+    poll.register(socket_.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 class HttpAnswer:
@@ -435,5 +461,6 @@ def _cause(error: Exception) -> str:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "no connection in time"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return (error.os_error.strerror or "connection failed").lower()
+        number = error.os_error.errno
+        return os.strerror(number).lower() if number else "connection failed"
     return str(error)[:128] or type(error).__name__
