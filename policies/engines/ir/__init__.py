@@ -1,1 +1,1 @@
-"""The embedded Rego evaluator: an OPA intermediate-representation plan, turned into Python and run. See README.md."""
+"""The embedded Rego evaluator: OPA plans, turned into Python and run. README.md says how."""

@@ -37,7 +37,7 @@ class PlanRejected(PolicyError):
 
 
 class EvaluationFailed(PolicyError):
-    """The evaluation stopped without an answer: a strict builtin error, a value that is not JSON, or a defect here."""
+    """No answer: a strict builtin error, a value that is not JSON, or a defect here."""
 
     code = "evaluation_failed"
 
@@ -58,7 +58,7 @@ class EvaluationConflict(EvaluationFailed):
 
 
 class BudgetExceeded(EvaluationFailed):
-    """The evaluation asked for more work, or for a larger value, than its limits allow. Raised before the work."""
+    """The evaluation asked for more work, or a larger value, than it may. Raised before the work."""
 
     code = "budget_exceeded"
 

@@ -1,4 +1,4 @@
-"""The state of one evaluation: what is left of its budget, what it has already worked out, what time it is."""
+"""The state of one evaluation: what is left of its budget, what it has worked out, what time it is."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Budget:
-    """Steps that may still be taken. A step is one turn of a loop, one call, or a small piece of a large value.
+    """Steps that may still be taken: a turn of a loop, a call, a small piece of a large value.
 
-    Generated code counts down ``left`` by itself and calls :meth:`exhausted`; everything else uses :meth:`charge`,
-    before the work it pays for.
+    Generated code counts down ``left`` by itself and calls :meth:`exhausted`; everything else uses
+    :meth:`charge`, before the work it pays for.
     """
 
     __slots__ = ("left",)

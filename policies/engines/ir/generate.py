@@ -1,11 +1,12 @@
 """From a verified plan to Python source.
 
-Every function of the plan becomes one Python function whose locals are Python locals, so nothing is dispatched at
-run time. A block is a ``while True`` that ends in ``break``: a statement that is undefined leaves it by ``break``. The
-body of a scan needs no such loop, it is left by ``continue``. Blocks that cannot be left early have no loop at all.
+Every function of the plan becomes one Python function whose locals are Python locals, so nothing is
+dispatched at run time. A block is a ``while True`` that ends in ``break``: a statement that is undefined
+leaves it by ``break``. The body of a scan needs no such loop, it is left by ``continue``. Blocks that
+cannot be left early have no loop at all.
 
-The source refers to its surroundings by short names (``U`` is undefined, ``run`` the evaluation); constants are
-written into the text with ``repr``, which is also what makes them harmless.
+The source refers to its surroundings by short names (``U`` is undefined, ``run`` the evaluation);
+constants are written into the text with ``repr``, which is also what makes them harmless.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Source:
 
 
 def generate(plan: Plan, builtins: dict[str, Any], *, traced: bool) -> Source:
-    """Python source for the whole plan: ``f0``, ``f1`` ... for its functions, ``e0`` ... for its entrypoints."""
+    """Python source for the whole plan: ``f0``, ``f1`` ... for functions, ``e0`` ... for entrypoints."""
     names = Names(
         functions={function.name: number for number, function in enumerate(plan.functions)},
         rules=frozenset(f.name for f in plan.functions if is_rule(f)),

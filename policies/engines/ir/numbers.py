@@ -1,9 +1,9 @@
 """Numbers as OPA computes with them.
 
-A number is an ``int`` or, when it was written with a fraction or an exponent, a ``Decimal`` that keeps its digits.
-Comparison is exact. Arithmetic on integers is exact; anything else is done as OPA does it, in binary floating point
-with a 64-bit mantissa, and the result is the shortest decimal that reads back as the same binary number. So
-``0.1 + 0.2 == 0.3`` here and in OPA, and not in Python.
+A number is an ``int`` or, when it was written with a fraction or an exponent, a ``Decimal`` that keeps its
+digits. Comparison is exact. Arithmetic on integers is exact; anything else is done as OPA does it, in
+binary floating point with a 64-bit mantissa, and the result is the shortest decimal that reads back as the
+same binary number. So ``0.1 + 0.2 == 0.3`` here and in OPA, and not in Python.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from policies.engines.ir.errors import BudgetExceeded
 Number: TypeAlias = int | Decimal
 
 NUMBER_BITS_MAX: Final = 14_000
-"""Larger numbers are refused. Below CPython's limit for int <-> str conversion (4,300 digits = 14,284 bits)."""
+"""Larger numbers are refused. Below CPython's limit for converting to text (4,300 digits, 14,284 bits)."""
 
 DIGITS_MAX: Final = 4_200
 EXPONENT_MAX: Final = 4_200
@@ -47,7 +47,7 @@ def bounded(number: Number) -> Number:
 
 
 def parse_number(text: str) -> Number:
-    """A number from its JSON text, digits kept. Raises ValueError for other text, BudgetExceeded beyond the limits."""
+    """A number from its JSON text, digits kept. Raises ValueError, or BudgetExceeded beyond the limits."""
     if len(text) > DIGITS_MAX:
         raise BudgetExceeded("a number with too many digits")
     if text.lstrip("-").isdecimal():
@@ -63,7 +63,7 @@ def as_integer(number: float | Decimal) -> int | None:
     if type(number) is int:
         return number
     value = exact(number)
-    if type(value) is int:
+    if isinstance(value, int):
         return value
     return int(value) if value == value.to_integral_value() else None
 
@@ -129,7 +129,7 @@ def remainder(a: int, b: int) -> int:
 
 def magnitude(a: Number) -> Number:
     """``abs(a)``."""
-    return abs(a) if _small(a) else _rounded(abs(_binary(a)))
+    return _rounded(abs(_binary(a))) if not isinstance(a, int) or not _small(a) else abs(a)
 
 
 def round_half_away(a: Number) -> Number:
@@ -202,7 +202,8 @@ def _rounded(value: Fraction) -> Number:
         return int(value)
     digits, exponent = _shortest(size)
     if exponent >= 0:
-        return (-digits if value < 0 else digits) * 10**exponent
+        whole: int = digits * 10**exponent
+        return -whole if value < 0 else whole
     return Decimal((int(value < 0), tuple(map(int, str(digits))), exponent))
 
 

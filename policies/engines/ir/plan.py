@@ -1,8 +1,8 @@
 """The shape of an OPA plan, read once and strictly.
 
-A plan is a list of entry points and functions; each is a list of blocks, each a list of statements over numbered
-locals (0 is the input document, 1 the data document). One table says what every statement kind holds; reading,
-verifying and generating all follow it.
+A plan is a list of entry points and functions; each is a list of blocks, each a list of statements over
+numbered locals (0 is the input document, 1 the data document). One table says what every statement kind
+holds; reading, verifying and generating all follow it.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Entrypoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A whole plan. Indexes are in range and members have the right shape; nothing else is known about it yet."""
+    """A whole plan. Indexes are in range and members have the right shape; nothing else is known yet."""
 
     entrypoints: tuple[Entrypoint, ...]
     functions: tuple[Function, ...]
@@ -212,7 +212,7 @@ class _Reader:
         return tuple(self.statement(x) for x in _list(_object(value, "a block").get("stmts"), "stmts"))
 
     def statement(self, value: Any) -> Statement:
-        kind = _object(value, "a statement").get("type")
+        kind: Any = _object(value, "a statement").get("type")
         fields = STATEMENTS.get(kind) if isinstance(kind, str) else None
         if fields is None:
             raise Malformed(f"{kind!r} is not a kind of statement")

@@ -33,7 +33,7 @@ class Limits:
     """Bounds of one evaluation."""
 
     steps_max: int = 2_000_000
-    """A step is one turn of a loop, one call, or a small piece of a large value; very roughly 0.2 microseconds."""
+    """A step is a turn of a loop, a call, or a small piece of a large value: about 0.2 microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Program:
 
     @classmethod
     def from_plan(cls, plan: Mapping[str, Any], *, banned: frozenset[str] = BANNED_BUILTINS) -> Program:
-        """Verify the plan (as parsed JSON) and make it ready to run. Raises PlanRejected with every problem found."""
+        """Verify a plan, as parsed JSON, and make it ready to run. Raises PlanRejected with every problem."""
         try:
             read = read_plan(plan)
         except (Malformed, RecursionError) as exc:
@@ -87,19 +87,18 @@ class Program:
         data: Prepared,
         *,
         now_ns: int,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),
         trace: Trace | None = None,
         strict_builtin_errors: bool = False,
     ) -> list[Json]:
         """The entrypoint's result set as plain JSON; empty when it is undefined.
 
-        ``input`` is read, never changed; UNDEFINED when there is none. ``now_ns`` is what ``time.now_ns`` says.
-        Raises EvaluationConflict, BudgetExceeded or EvaluationFailed; none of them is ever an answer.
+        ``input`` is read, never changed; UNDEFINED when there is none. ``now_ns`` is what ``time.now_ns``
+        says.
+        Raises EvaluationConflict, BudgetExceeded or EvaluationFailed; none of them is an answer.
         """
         compiled = self._plain if trace is None else self._with_hooks()
-        run = Evaluation(
-            steps_max=limits.steps_max, now_ns=now_ns, strict=strict_builtin_errors, trace=trace
-        )
+        run = Evaluation(steps_max=limits.steps_max, now_ns=now_ns, strict=strict_builtin_errors, trace=trace)
         try:
             query = compiled.entrypoints[entrypoint]
         except KeyError:
@@ -129,8 +128,9 @@ def _compile(plan: Plan, *, traced: bool) -> _Compiled:
     namespace: dict[str, Any] = {"__builtins__": {}, **runtime.NAMES, **source.constants}
     exec(code, namespace)  # noqa: S102 - our own text; what came from outside is in it only through repr()
     rules = {
-        function.path: (number if is_rule(function) else -1, namespace[f"f{number}"])
+        function.path: (number, namespace[f"f{number}"])
         for number, function in enumerate(plan.functions)
+        if is_rule(function)
     }
     namespace["call_dynamic"] = runtime.dynamic_calls(rules)
     entrypoints = {e.name: namespace[f"e{number}"] for number, e in enumerate(plan.entrypoints)}

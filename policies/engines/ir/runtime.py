@@ -46,7 +46,7 @@ def lookup(source: Value, key: Value, budget: Budget) -> Value:
 
 
 def scan(source: Value, budget: Budget) -> Iterable[tuple[Value, Value]] | None:
-    """Keys and values of a collection in Rego's order; keys of objects as they are stored. None for anything else."""
+    """Keys (as they are stored) and values of a collection in Rego's order; None for anything else."""
     kind = type(source)
     if kind is list:
         return enumerate(source)
@@ -69,7 +69,7 @@ def _ordered_items(source: dict[Any, Value], budget: Budget) -> Iterable[tuple[V
 
 def _ordered_members(source: RegoSet, budget: Budget) -> Iterable[Value]:
     kinds = set(map(type, source))
-    return sorted(source) if kinds == {str} or kinds == {int} else sort(source, budget)
+    return sorted(source) if kinds in ({str}, {int}) else sort(source, budget)
 
 
 def length(source: Value) -> Value:
@@ -97,7 +97,9 @@ def patched(document: Value, path: tuple[str, ...], value: Value) -> Value:
     return copy
 
 
-def insert_once(target: dict[str | ObjectKey, Value], key: str | ObjectKey, value: Value, budget: Budget) -> None:
+def insert_once(
+    target: dict[str | ObjectKey, Value], key: str | ObjectKey, value: Value, budget: Budget
+) -> None:
     """Add a member; a second one under the same key must be equal."""
     present = target.setdefault(key, value)
     if present is not value and not equal(present, value, budget):
@@ -117,16 +119,23 @@ def refused(name: str, refusal: BuiltinError, run: Evaluation) -> None:
         raise EvaluationFailed(f"{name}: {refusal}") from refusal
 
 
-def dynamic_calls(functions: Mapping[tuple[str, ...], tuple[int, Callable[..., Value]]]) -> Callable[..., Value]:
-    """A function that calls the rule at a path that is only known at run time."""
+def dynamic_calls(
+    functions: Mapping[tuple[str, ...], tuple[int, Callable[..., Value]]],
+) -> Callable[..., Value]:
+    """A function that calls the rule at a path known only at run time, and looks up the rest of it."""
 
     def call_dynamic(path: tuple[Value, ...], run: Evaluation, *operands: Value) -> Value:
-        found = functions.get(path) if all(type(part) is str for part in path) else None
-        if found is None:
-            return UNDEFINED
-        number, function = found
-        remembered = run.memo.get(number, MISSING)
-        return function(run, *operands) if remembered is MISSING else remembered
+        for end in range(len(path), 0, -1):
+            prefix = path[:end]
+            found = functions.get(prefix) if all(type(part) is str for part in prefix) else None
+            if found is not None:
+                number, function = found
+                value = run.memo.get(number, MISSING)
+                value = function(run, *operands) if value is MISSING else value
+                for key in path[end:]:
+                    value = lookup(value, key, run)
+                return value
+        return UNDEFINED
 
     return call_dynamic
 

@@ -1,7 +1,7 @@
 """What happened during one evaluation: rows reached, rules answered, where blocks stopped, what was read.
 
-Handing a Trace to an evaluation selects a second variant of the generated code that reports to it; without one
-nothing of this is executed.
+Handing a Trace to an evaluation selects a second variant of the generated code that reports to it; without
+one nothing of this is executed.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ class Trace:
 
     dropped: int = 0
     reads: set[str] = field(default_factory=set)
-    """The read-set: JSON Pointers into the input that were looked up, whether or not anything was there."""
+    """The read-set: JSON Pointers into the input that were looked up, there or not."""
 
     _pointers: dict[int, str] = field(default_factory=dict)
     _place: tuple[str, int] = ("", 0)
 
     def begin(self, document: Any) -> None:
-        """Learn the input, so that lookups in it can be told from others. Its containers must not be shared."""
+        """Learn the input, so that lookups in it can be told from others. It must not share containers."""
         if document is not UNDEFINED:
             for pointer, container in _containers(document):
                 self._pointers[id(container)] = pointer

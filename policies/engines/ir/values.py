@@ -13,8 +13,8 @@ set        :class:`RegoSet`
 undefined  :data:`UNDEFINED`, which is not a value
 =========  ==================================================================
 
-Python's own ``==`` and ``hash`` would mix ``True`` with ``1``, so composite values are compared and hashed by
-:func:`equal` and :func:`key_of`. Both charge the budget by the number of members they look at.
+Python's own ``==`` and ``hash`` would mix ``True`` with ``1``, so composite values are compared and hashed
+by :func:`equal` and :func:`key_of`. Both charge the budget by the number of members they look at.
 """
 
 from __future__ import annotations
@@ -173,12 +173,13 @@ TYPE_NAMES: Final = {
 def order_of(value: Value, budget: Budget) -> tuple[Any, ...]:
     """A tuple that Python sorts as Rego sorts the value.
 
-    Strings need no encoding: code points and UTF-8 bytes have the same order. Objects compare key, value, key, value;
+    Strings need no encoding: code points and UTF-8 bytes have the same order. Objects compare key by key,
+    value by value;
     sets by their sorted members.
     """
     kind = type(value)
     rank = _RANK[kind]
-    if rank <= 3:  # noqa: PLR2004 - the scalars
+    if rank <= 3:
         return (rank, exact(value)) if kind is float else (rank,) if value is None else (rank, value)
     budget.charge(len(value))
     if kind is list:
@@ -205,13 +206,13 @@ def sort(values: Iterable[Value], budget: Budget) -> list[Value]:
 def sorted_items(value: dict[str | ObjectKey, Value], budget: Budget) -> list[tuple[Value, Value]]:
     """An object's members in the order of their keys."""
     if all(type(k) is str for k in value):
-        return sorted(value.items(), key=lambda item: item[0])  # type: ignore[arg-type, return-value]
+        return sorted(value.items(), key=lambda item: item[0])
     pairs = [(key_value(k), v) for k, v in value.items()]
     return sorted(pairs, key=lambda pair: order_of(pair[0], budget))
 
 
 def to_json(value: Value, budget: Budget) -> Any:
-    """The value as plain JSON: sets become sorted arrays, keys that are not strings become their JSON text."""
+    """Plain JSON: sets become sorted arrays, keys that are not strings their JSON text."""
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
         return value
@@ -228,7 +229,7 @@ def to_json(value: Value, budget: Budget) -> Any:
 
 
 def from_json(value: Any) -> Value:
-    """A private copy of a JSON document in which every number is exact. Raises ValueError for what is not JSON."""
+    """A private copy of a JSON document, numbers exact. Raises ValueError for other things."""
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return value

@@ -1,7 +1,7 @@
 """What is checked before a plan is allowed to run.
 
-The compilers let through more than one would like: rego-cpp plans read variables that nothing assigns, so that
-``not typo`` is true. Every problem found here is reported, not only the first.
+The compilers let through more than one would like: rego-cpp plans read variables that nothing assigns, so
+that ``not typo`` is true. Every problem found here is reported, not only the first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BANNED_BUILTINS: Final = frozenset(
         "uuid.rfc4122",
     }
 )
-"""Builtins that talk to the world, see the machine, or roll dice: with them a decision could not be repeated."""
+"""Builtins that talk to the world, see the machine or roll dice: a decision could not be repeated."""
 
 BLOCKS_DEEP_MAX: Final = 150
 """Blocks inside blocks. Deeper than any policy, and far from Python's recursion limit."""
@@ -91,7 +91,7 @@ class _Checks:
 
     def body(self, name: str, parameters: set[int], blocks: tuple[Block, ...]) -> None:
         """One function or entrypoint."""
-        if len(parameters) < 2:  # noqa: PLR2004
+        if len(parameters) < 2:
             self.problem("malformed_plan", f"{name!r} must take input and data")
         self.calls.setdefault(name, {})
         assigned = set(parameters)
@@ -121,7 +121,7 @@ class _Checks:
             self.problem("malformed_plan", "ResultSetAddStmt inside a function", place)
         if kind == "MakeNumberRefStmt":
             self.number(members["index"], place)
-        if kind == "CallDynamicStmt" and len(members["args"]) != 2:  # noqa: PLR2004
+        if kind == "CallDynamicStmt" and len(members["args"]) != 2:
             self.problem("arity", "a dynamic call takes input and data", place)
         if kind == "CallStmt":
             self.calls[caller].setdefault(members["func"], place)
@@ -189,7 +189,7 @@ class _Checks:
 
 
 def _flattened(blocks: tuple[Block, ...]) -> Iterator[tuple[Statement, int, dict[int, str]]]:
-    """All statements in the order of the text, how many blocks each is in, and strings known to be in locals there."""
+    """All statements in order, how many blocks each is in, and the strings that locals hold there."""
     constants: dict[int, str] = {}
     pending: list[tuple[Statement, int]] = [(s, 1) for block in reversed(blocks) for s in reversed(block)]
     while pending:

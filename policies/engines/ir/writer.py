@@ -1,4 +1,4 @@
-"""Lines of generated Python: indentation, loops, how to leave a block, and which locals are known to be defined."""
+"""Lines of generated Python: indentation, how to leave a block, which locals are known to be defined."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Lines:
         with self.indented():
             self.leave()
 
-    # -- locals ---------------------------------------------------------------------------------------------------
+    # -- locals -------------------------------------------------------------------------------------
 
     def read(self, operand: Operand) -> str:
         """The Python expression for an operand."""

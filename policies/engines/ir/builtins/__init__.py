@@ -1,4 +1,4 @@
-"""Rego's builtins by topic, each registered by its Rego name. ``registry.py`` says how; importing this loads all."""
+"""Rego's builtins by topic, each registered by its Rego name. Importing this loads all of them."""
 
 from __future__ import annotations
 

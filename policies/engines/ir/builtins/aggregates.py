@@ -100,5 +100,3 @@ def _unsorted(collection: Value) -> list[Value]:
     if type(collection) is RegoSet:
         return list(collection)
     raise wrong(1, collection, "set", "array")
-
-

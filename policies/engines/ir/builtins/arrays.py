@@ -1,10 +1,14 @@
-"""array.*"""
+"""Builtins under ``array.``."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from policies.engines.ir.builtins.operands import array, integer
 from policies.engines.ir.builtins.registry import builtin, by_members
-from policies.engines.ir.values import Value
+
+if TYPE_CHECKING:
+    from policies.engines.ir.values import Value
 
 
 def _by_nested_members(value: Value) -> int:

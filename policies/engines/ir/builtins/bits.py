@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from policies.engines.ir.builtins.operands import integer
 from policies.engines.ir.builtins.registry import builtin
 from policies.engines.ir.errors import BudgetExceeded, OperandError
 from policies.engines.ir.numbers import NUMBER_BITS_MAX
-from policies.engines.ir.values import Value
+
+if TYPE_CHECKING:
+    from policies.engines.ir.values import Value
 
 
 @builtin("bits.and")

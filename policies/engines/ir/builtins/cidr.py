@@ -30,7 +30,7 @@ def _network(value: Value, position: int) -> Network:
 
 def _unmapped(network: Network) -> Network:
     """Go sees an IPv4 address in ``::ffff:1.2.3.4``."""
-    if network.version == 6 and network.prefixlen >= 96 and network.network_address.ipv4_mapped:  # noqa: PLR2004
+    if network.version == 6 and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
         return ipaddress.ip_network((network.network_address.ipv4_mapped, network.prefixlen - 96))
     return network
 
@@ -137,9 +137,7 @@ def _mergeable(value: Value) -> Network:
         raise BuiltinError("IPv6 invalid: needs prefix length")
     # An address alone stands for the network of its historical class, as in Go.
     first = int(address.network_address) >> 24
-    prefix = 8 if first < 128 else 16 if first < 192 else 24 if first < 224 else None  # noqa: PLR2004
+    prefix = 8 if first < 128 else 16 if first < 192 else 24 if first < 224 else None
     if prefix is None:
         raise BuiltinError("the address has no default mask")
     return ipaddress.ip_network((address.network_address, prefix), strict=False)
-
-

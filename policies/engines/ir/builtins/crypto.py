@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from policies.engines.ir.builtins.operands import string
 from policies.engines.ir.builtins.registry import CHARACTERS_PER_STEP, builtin
-from policies.engines.ir.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from policies.engines.ir.values import Value
 
 
 def _by_bytes(*operands: Value) -> int:

@@ -10,15 +10,18 @@ from policies.engines.ir.builtins.operands import array, string, wrong, wrong_me
 from policies.engines.ir.builtins.patterns import PATTERNS, search_steps
 from policies.engines.ir.builtins.registry import builtin, by_text
 from policies.engines.ir.errors import BuiltinError
-from policies.engines.ir.values import Value
 
 if TYPE_CHECKING:
     from policies.engines.ir.evaluation import Evaluation
+    from policies.engines.ir.values import Value
 
 
 @builtin("glob.match", evaluation=True)
 def match(run: Evaluation, pattern: Value, delimiters: Value, text: Value) -> Value:
-    """Whether the whole text fits. ``*`` and ``?`` stop at a delimiter (default ``.``; null: none), ``**`` does not."""
+    """Whether the whole text fits.
+
+    ``*`` and ``?`` stop at a delimiter (the default is ``.``; null means none), ``**`` does not.
+    """
     source = string(pattern, 1)
     if delimiters is not None and type(delimiters) is not list:
         raise wrong(2, delimiters, "array", "null")

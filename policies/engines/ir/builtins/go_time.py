@@ -27,8 +27,8 @@ LAYOUTS: Final = {
 }
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS: Final = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 
 
@@ -46,8 +46,7 @@ class Instant:
         return (since.days * 86_400 + since.seconds) * 1_000_000_000 + self.nanosecond
 
 
-# Longest first where one begins another. "Jan" in "January" and "Mon" in "Monday" must not be found first, nor "2" in
-# "2006" or "02"; "1" is a month unless it is the "15" of an hour.
+# Longest first where one begins another: "January" before "Jan", "2006" and "02" before "2", "15" before "1".
 _ELEMENT: Final = re2.compile(
     r"January|Jan|Monday|Mon|MST|2006|__2|_2006|_2|002|01|02|03|04|05|06|15|1|2|3|4|5|PM|pm"
     r"|-07:00:00|-070000|-07:00|-0700|-07|Z07:00:00|Z070000|Z07:00|Z0700|Z07|[.,]0+|[.,]9+"
@@ -71,43 +70,18 @@ def _elements(layout: str) -> list[tuple[str, str]]:
     return [*found, (layout[end:], "")]
 
 
-# -- writing ------------------------------------------------------------------------------------------------------
+# -- writing ----------------------------------------------------------------------------------------
 
 
 def format_instant(instant: Instant, layout: str) -> str:
     """The instant as the layout says."""
-    return "".join(text + (_written(instant, element) if element else "") for text, element in _elements(layout))
+    return "".join(
+        text + (_written(instant, element) if element else "") for text, element in _elements(layout)
+    )
 
 
 def _hour12(t: datetime) -> int:
     return t.hour % 12 or 12
-
-
-_WRITERS: Final[Mapping[str, Callable[[datetime], str]]] = {
-    "January": lambda t: MONTHS[t.month - 1],
-    "Jan": lambda t: MONTHS[t.month - 1][:3],
-    "Monday": lambda t: DAYS[t.weekday()],
-    "Mon": lambda t: DAYS[t.weekday()][:3],
-    "MST": lambda t: _zone_name(t),
-    "2006": lambda t: f"{t.year:04d}",
-    "06": lambda t: f"{t.year % 100:02d}",
-    "01": lambda t: f"{t.month:02d}",
-    "1": lambda t: str(t.month),
-    "02": lambda t: f"{t.day:02d}",
-    "_2": lambda t: f"{t.day:2d}",
-    "2": lambda t: str(t.day),
-    "002": lambda t: f"{t.timetuple().tm_yday:03d}",
-    "__2": lambda t: f"{t.timetuple().tm_yday:3d}",
-    "15": lambda t: f"{t.hour:02d}",
-    "03": lambda t: f"{_hour12(t):02d}",
-    "3": lambda t: str(_hour12(t)),
-    "04": lambda t: f"{t.minute:02d}",
-    "4": lambda t: str(t.minute),
-    "05": lambda t: f"{t.second:02d}",
-    "5": lambda t: str(t.second),
-    "PM": lambda t: "PM" if t.hour >= 12 else "AM",  # noqa: PLR2004
-    "pm": lambda t: "pm" if t.hour >= 12 else "am",  # noqa: PLR2004
-}
 
 
 def _zone_name(t: datetime) -> str:
@@ -131,6 +105,33 @@ def _offset(t: datetime, element: str) -> str:
     return sign + (":" if ":" in digits else "").join(parts[:count])
 
 
+_WRITERS: Final[Mapping[str, Callable[[datetime], str]]] = {
+    "January": lambda t: MONTHS[t.month - 1],
+    "Jan": lambda t: MONTHS[t.month - 1][:3],
+    "Monday": lambda t: DAYS[t.weekday()],
+    "Mon": lambda t: DAYS[t.weekday()][:3],
+    "MST": _zone_name,
+    "2006": lambda t: f"{t.year:04d}",
+    "06": lambda t: f"{t.year % 100:02d}",
+    "01": lambda t: f"{t.month:02d}",
+    "1": lambda t: str(t.month),
+    "02": lambda t: f"{t.day:02d}",
+    "_2": lambda t: f"{t.day:2d}",
+    "2": lambda t: str(t.day),
+    "002": lambda t: f"{t.timetuple().tm_yday:03d}",
+    "__2": lambda t: f"{t.timetuple().tm_yday:3d}",
+    "15": lambda t: f"{t.hour:02d}",
+    "03": lambda t: f"{_hour12(t):02d}",
+    "3": lambda t: str(_hour12(t)),
+    "04": lambda t: f"{t.minute:02d}",
+    "4": lambda t: str(t.minute),
+    "05": lambda t: f"{t.second:02d}",
+    "5": lambda t: str(t.second),
+    "PM": lambda t: "PM" if t.hour >= 12 else "AM",
+    "pm": lambda t: "pm" if t.hour >= 12 else "am",
+}
+
+
 def _written(instant: Instant, element: str) -> str:
     writer = _WRITERS.get(element)
     if writer is not None:
@@ -143,13 +144,15 @@ def _written(instant: Instant, element: str) -> str:
     return _offset(instant.second, element)
 
 
-# -- reading ------------------------------------------------------------------------------------------------------
+# -- reading ----------------------------------------------------------------------------------------
 
 _FIXED: Final = {
-    "2006": r"(\d{4})", "06": r"(\d{2})", "01": r"(\d{2})", "1": r"(\d{1,2})", "02": r"(\d{2})", "_2": r" ?(\d{1,2})",
-    "2": r"(\d{1,2})", "002": r"(\d{3})", "__2": r" {0,2}(\d{1,3})", "15": r"(\d{2})", "03": r"(\d{2})",
-    "3": r"(\d{1,2})", "04": r"(\d{2})", "4": r"(\d{1,2})", "05": r"(\d{2})", "5": r"(\d{1,2})", "PM": r"(AM|PM)",
-    "pm": r"(am|pm)", "MST": r"([A-Z]{3,4}[A-Z]?|[+-]\d{2})",
+    "2006": r"(\d{4})", "06": r"(\d{2})",
+    "01": r"(\d{2})", "1": r"(\d{1,2})",
+    "02": r"(\d{2})", "_2": r" ?(\d{1,2})", "2": r"(\d{1,2})", "002": r"(\d{3})", "__2": r" {0,2}(\d{1,3})",
+    "15": r"(\d{2})", "03": r"(\d{2})", "3": r"(\d{1,2})", "PM": r"(AM|PM)", "pm": r"(am|pm)",
+    "04": r"(\d{2})", "4": r"(\d{1,2})", "05": r"(\d{2})", "5": r"(\d{1,2})",
+    "MST": r"([A-Z]{3,4}[A-Z]?|[+-]\d{2})",
     "January": f"(?i:({'|'.join(MONTHS)}))", "Jan": f"(?i:({'|'.join(m[:3] for m in MONTHS)}))",
     "Monday": f"(?i:({'|'.join(DAYS)}))", "Mon": f"(?i:({'|'.join(d[:3] for d in DAYS)}))",
     "-07:00:00": r"([+-]\d{2}:\d{2}:\d{2})", "-070000": r"([+-]\d{6})", "-07:00": r"([+-]\d{2}:\d{2})",
@@ -193,17 +196,16 @@ def _assembled(values: dict[str, str]) -> Instant:
     year = number("2006", default=-1)
     if year < 0:
         short = number("06", default=-1)
-        year = 0 if short < 0 else short + (1900 if short >= 69 else 2000)  # noqa: PLR2004 - Go's rule
+        year = 0 if short < 0 else short + (1900 if short >= 69 else 2000)
     month = number("01", "1", default=_named(values, MONTHS, ("January", "Jan"), 1))
     hour = number("15", default=-1)
     if hour < 0:
         hour = number("03", "3", default=0)
         half = values.get("PM", values.get("pm", "")).upper()
-        hour = hour + 12 if half == "PM" and hour < 12 else 0 if half == "AM" and hour == 12 else hour  # noqa: PLR2004
+        hour = hour % 12 + (12 if half == "PM" else 0) if half else hour
     day = number("02", "_2", "2", default=1)
-    second = datetime(
-        year, month, day, hour, number("04", "4", default=0), number("05", "5", default=0), tzinfo=_zone(values)
-    )
+    minute, seconds = number("04", "4", default=0), number("05", "5", default=0)
+    second = datetime(year, month, day, hour, minute, seconds, tzinfo=_zone(values))
     yearday = number("002", "__2", default=0)
     if yearday:
         second = second.replace(month=1, day=1) + timedelta(days=yearday - 1)
@@ -222,11 +224,11 @@ def _named(values: dict[str, str], names: tuple[str, ...], elements: tuple[str, 
 def _zone(values: dict[str, str]) -> timezone:
     text = next((value for name, value in values.items() if name[0] in "-Z" and name[1:2] == "0"), "Z")
     if text == "Z":
-        # A zone's abbreviation alone says nothing about its offset; Go too takes it as UTC unless it is local.
+        # An abbreviation alone says nothing about the offset; Go too takes it as UTC unless it is local.
         return UTC
     digits = text[1:].replace(":", "").ljust(6, "0")
     hours, minutes, seconds = int(digits[:2]), int(digits[2:4]), int(digits[4:6])
-    if hours > 24 or minutes > 59 or seconds > 59:  # noqa: PLR2004
+    if hours > 24 or minutes > 59 or seconds > 59:
         raise ValueError("time zone offset out of range")
     size = timedelta(hours=hours, minutes=minutes, seconds=seconds)
     return timezone(-size if text[0] == "-" else size)

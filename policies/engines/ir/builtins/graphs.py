@@ -1,4 +1,4 @@
-"""walk and graph.*"""
+"""``walk``, and builtins under ``graph.``."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class _Token:
     def read(cls, text: str, run: Evaluation) -> _Token:
         run.charge(1 + len(text) // 8)
         parts = text.split(".")
-        if len(parts) != 3:  # noqa: PLR2004
+        if len(parts) != 3:
             raise BuiltinError(f"encoded JWT must have 3 sections, found {len(parts)}")
         header = _json_object(decode_base64url(parts[0]))
         if "enc" in header:
@@ -154,9 +154,9 @@ class _Constraints:
         for name in ("exp", "nbf"):
             if name in payload and type(payload[name]) not in NUMBER_TYPES:
                 raise BuiltinError(f"{name} value must be a number")
-        # In binary floating point, as OPA does it: the last digits decide whether a token expires at this instant.
+        # In binary floating point, as OPA does it: the last digits decide about this very instant.
         seconds = exact(float(self.time_ns) / 1e9)
-        return seconds < payload.get("exp", seconds + 1) and seconds >= payload.get("nbf", seconds)
+        return bool(seconds < payload.get("exp", seconds + 1) and seconds >= payload.get("nbf", seconds))
 
 
 def _any_key_signed(run: Evaluation, token: _Token, keys: tuple[Key, ...], algorithm: str) -> bool:
@@ -180,21 +180,15 @@ def _hmac_matches(token: _Token, secret: str, digest: Any) -> bool:
     return hmac.compare_digest(token.signature, expected)
 
 
-def _verify(name: str, algorithm: str) -> Callable[..., Value]:
-    if algorithm in _HMAC:
+def _verify(algorithm: str) -> Callable[..., Value]:
+    def verify(run: Evaluation, text: Value, key: Value) -> Value:
+        token = _Token.read(string(text, 1), run)
+        if algorithm in _HMAC:
+            return _hmac_matches(token, string(key, 2), _HMAC[algorithm])
+        run.charge(_KEYS_STEPS)
+        return _any_key_signed(run, token, read_keys(string(key, 2)), algorithm)
 
-        def verify(run: Evaluation, text: Value, secret: Value) -> Value:
-            token = _Token.read(string(text, 1), run)
-            return _hmac_matches(token, string(secret, 2), _HMAC[algorithm])
-
-    else:
-
-        def verify(run: Evaluation, text: Value, keys: Value) -> Value:
-            token = _Token.read(string(text, 1), run)
-            run.charge(_KEYS_STEPS)
-            return _any_key_signed(run, token, read_keys(string(keys, 2)), algorithm)
-
-    return builtin(f"io.jwt.verify_{name}", evaluation=True)(verify)
+    return builtin(f"io.jwt.verify_{algorithm.lower()}", evaluation=True)(verify)
 
 
-VERIFIERS = {algorithm: _verify(algorithm.lower(), algorithm) for algorithm in (*ALGORITHMS, *_HMAC)}
+VERIFIERS = {algorithm: _verify(algorithm) for algorithm in (*ALGORITHMS, *_HMAC)}

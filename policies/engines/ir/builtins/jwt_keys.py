@@ -1,4 +1,4 @@
-"""Public keys for tokens, from PEM (one certificate or key) or JWK (one key or a set), and signatures by them."""
+"""Public keys for tokens, from PEM (one certificate or key) or JWK (one or a set), and their signatures."""
 
 from __future__ import annotations
 
@@ -67,8 +67,11 @@ def _jwk(entry: dict[str, Any]) -> Key:
     if kind == "RSA":
         key = rsa.RSAPublicNumbers(_number(entry, "e"), _number(entry, "n")).public_key()
     elif kind == "EC":
-        curve = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1}[entry["crv"]]()
-        key = ec.EllipticCurvePublicNumbers(_number(entry, "x"), _number(entry, "y"), curve).public_key()
+        curves: dict[str, ec.EllipticCurve]
+        curves = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
+        key = ec.EllipticCurvePublicNumbers(
+            _number(entry, "x"), _number(entry, "y"), curves[entry["crv"]]
+        ).public_key()
     elif kind == "OKP" and entry["crv"] == "Ed25519":
         key = ed25519.Ed25519PublicKey.from_public_bytes(_bytes(entry, "x"))
     elif kind == "oct":

@@ -1,4 +1,4 @@
-"""object.*"""
+"""Builtins under ``object.``."""
 
 from __future__ import annotations
 

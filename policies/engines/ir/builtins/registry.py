@@ -1,8 +1,9 @@
 """The table of builtins.
 
-A builtin is a function of Rego values that returns a Rego value, or raises BuiltinError when it must refuse. It is
-paid for before it runs: by one step, or by what its ``cost`` says about the operands (any operands: the cost is asked
-before their types are checked), or by itself when it takes the evaluation as its first argument and charges as it goes.
+A builtin is a function of Rego values that returns a Rego value, or raises BuiltinError when it must
+refuse. It is paid for before it runs: by one step, or by what its ``cost`` says about the operands (any
+operands: the cost is asked before their types are checked), or by itself when it takes the evaluation as
+its first argument and charges as it goes.
 """
 
 from __future__ import annotations

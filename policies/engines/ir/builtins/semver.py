@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import re2
 
 from policies.engines.ir.builtins.operands import string
 from policies.engines.ir.builtins.registry import builtin, by_text
 from policies.engines.ir.errors import OperandError
-from policies.engines.ir.values import Value
+
+if TYPE_CHECKING:
+    from policies.engines.ir.values import Value
 
 _VERSION: Final = re2.compile(
     r"v?(\d{1,30})\.(\d{1,30})\.(\d{1,30})(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?"
@@ -35,9 +37,9 @@ def _order(text: str, position: int) -> tuple[object, ...]:
     if found is None:
         raise OperandError(position, f"string {text} is not a valid SemVer")
     major, minor, fix, before, _ = found.groups()
-    # A release is above all that come before it; identifiers of digits are below others and compare as numbers.
+    # A release is above all that come before it; digits are below other identifiers, compared as numbers.
     parts = tuple(
-        (0, int(part), "") if part.isdigit() and len(part) < 1000 else (1, 0, part)  # noqa: PLR2004
+        (0, int(part), "") if part.isdigit() and len(part) < 1000 else (1, 0, part)
         for part in before.split(".")
     ) if before else ()  # fmt: skip
     return (int(major), int(minor), int(fix), not before, parts)

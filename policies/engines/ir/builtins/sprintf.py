@@ -1,6 +1,7 @@
 """sprintf as Go's fmt package formats what OPA hands it, and values as Rego source text.
 
-OPA hands over integers as int, other numbers as float64, strings as string and everything else as its source text.
+OPA hands over integers as int, other numbers as float64, strings as string and everything else as its
+source text.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def _escaped(character: str) -> str:
     if character == " " or character.isprintable():
         return character
     code = ord(character)
-    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ def _argument(value: Value, budget: Budget) -> int | Decimal | str:
     if kind in NUMBER_TYPES:
         number = exact(value)
         # What no float64 can hold travels as its text.
-        return number if type(number) is int or abs(number) < _FLOAT_MAX else number_text(number)
+        return number_text(number) if isinstance(number, Decimal) and abs(number) >= _FLOAT_MAX else number
     if kind is str:
         budget.charge(len(value) // 64)
         return value  # type: ignore[no-any-return]
@@ -158,14 +159,16 @@ class _Printer:
         argument = self.arguments[self.used]
         self.used += 1
         self.budget.charge(1 + ((width or 0) + (precision or 0)) // 16)
-        return prefix + _format(argument, _Spec(flags=flags, width=width or 0, precision=precision, verb=verb))
+        return prefix + _format(
+            argument, _Spec(flags=flags, width=width or 0, precision=precision, verb=verb)
+        )
 
     def _go_to(self, index: str | None) -> bool:
         """Take the next argument from an explicit position; False when there is none such."""
         if index is None:
             return True
         self.reordered = True
-        if not index or len(index) > 7 or not 1 <= int(index) <= len(self.arguments):  # noqa: PLR2004
+        if not index or len(index) > 7 or not 1 <= int(index) <= len(self.arguments):
             return False
         self.used = int(index) - 1
         return True
@@ -181,7 +184,7 @@ class _Printer:
                 return value
             complaints.append(f"%!(BAD{name})")
             return None
-        if len(text) > 7 or int(text) > WIDTH_MAX:  # noqa: PLR2004
+        if len(text) > 7 or int(text) > WIDTH_MAX:
             raise BudgetExceeded(f"sprintf: a {name.lower()} of more than {WIDTH_MAX} characters")
         return int(text)
 
@@ -253,7 +256,7 @@ def _integer(argument: int, spec: _Spec) -> str | None:
             digits = digits.rjust(spec.width - len(sign) - len(prefix), "0")
         text = sign + prefix + digits
         return text.ljust(spec.width) if "-" in spec.flags else text.rjust(spec.width)
-    character = chr(argument) if 0 <= argument < 0x110000 and not 0xD800 <= argument < 0xE000 else "\ufffd"  # noqa: PLR2004
+    character = chr(argument) if 0 <= argument < 0x110000 and not 0xD800 <= argument < 0xE000 else "\ufffd"
     if verb == "c":
         return spec.padded(character)
     if verb == "q":
@@ -289,7 +292,7 @@ def _shortest(value: float, kind: str) -> str:
     text = "".join(map(str, digits))
     if value == 0:
         body = "0"
-    elif point < -4 or point >= 6:  # noqa: PLR2004
+    elif point < -4 or point >= 6:
         body = text[0] + ("." + text[1:] if len(text) > 1 else "") + f"e{point:+03d}"
     elif exponent >= 0:
         body = text + "0" * exponent
@@ -298,5 +301,3 @@ def _shortest(value: float, kind: str) -> str:
     else:
         body = text[: point + 1] + "." + text[point + 1 :]
     return ("-" if sign else "") + (body.upper() if kind == "G" else body)
-
-

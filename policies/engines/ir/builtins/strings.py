@@ -9,6 +9,7 @@ import re2
 from policies.engines.ir.builtins.operands import integer, number, object_, string, strings, wrong
 from policies.engines.ir.builtins.registry import builtin, by_text
 from policies.engines.ir.errors import BuiltinError, OperandError
+from policies.engines.ir.numbers import as_integer
 from policies.engines.ir.values import RegoSet, Value, sorted_items
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from policies.engines.ir.evaluation import Evaluation
 
 # Go's unicode.IsSpace; Python's str.strip() would also take U+001C..U+001F.
-_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"  # fmt: skip
+_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
 
 
 def _by_character(*operands: Value) -> int:
@@ -101,7 +104,7 @@ def replace(run: Evaluation, text: Value, old: Value, new: Value) -> Value:
 
 @builtin("strings.replace_n", evaluation=True)
 def replace_n(run: Evaluation, patterns: Value, text: Value) -> Value:
-    """All keys of an object replaced by their values in one pass; where several fit, the one that sorts first."""
+    """All keys of an object replaced by their values in one pass; of several that fit, the first in order."""
     pairs = {}
     for key, value in sorted_items(object_(patterns, 1), run):
         if type(key) is not str or type(value) is not str:
@@ -240,9 +243,7 @@ _RADIX: Final = {2: "b", 8: "o", 10: "d", 16: "x"}
 @builtin("format_int")
 def format_int(value: Value, base: Value) -> Value:
     """The integer part of a number as text in base 2, 8, 10 or 16."""
-    whole, radix = int(number(value, 1)), _RADIX.get(number(base, 2))  # type: ignore[call-overload]
+    whole, radix = int(number(value, 1)), _RADIX.get(as_integer(number(base, 2)) or 0)
     if radix is None:
         raise OperandError(2, "must be one of {2, 8, 10, 16}")
     return format(whole, radix)
-
-

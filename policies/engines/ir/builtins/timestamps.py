@@ -15,10 +15,10 @@ from policies.engines.ir.builtins.operands import integer, number, string, wrong
 from policies.engines.ir.builtins.registry import builtin
 from policies.engines.ir.errors import BuiltinError
 from policies.engines.ir.numbers import as_integer
-from policies.engines.ir.values import Value
 
 if TYPE_CHECKING:
     from policies.engines.ir.evaluation import Evaluation
+    from policies.engines.ir.values import Value
 
 _NS: Final = 1_000_000_000
 _RANGE: Final = range(-(2**63), 2**63)
@@ -127,9 +127,9 @@ _SEGMENT: Final = re2.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w|y)"
 def parse_duration_ns(text: Value) -> Value:
     """A duration such as ``1h30m``; also in days, weeks and years of 365 days."""
     value = string(text, 1)
-    if value.lstrip("+-") == "0" and len(value) <= 2:  # noqa: PLR2004
+    if value.lstrip("+-") == "0" and len(value) <= 2:
         return 0
-    if len(value) > 200 or not _DURATION.fullmatch(value):  # noqa: PLR2004
+    if len(value) > 200 or not _DURATION.fullmatch(value):
         raise BuiltinError(f"time: invalid duration {value[:80]!r}")
     size = sum(int(Fraction(found[1]) * _UNITS[found[2]]) for found in _SEGMENT.finditer(value))
     return _in_range(-size if value.startswith("-") else size)
@@ -143,7 +143,7 @@ def _instant(value: Value) -> tuple[Instant, str]:
             raise wrong(1, value, "either number (ns) or [number (ns), string (tz)]")
         ns = value[0]
         zone = string(value[1], 1) if len(value) > 1 else ""
-        layout = string(value[2], 1) if len(value) > 2 else ""  # noqa: PLR2004
+        layout = string(value[2], 1) if len(value) > 2 else ""
     else:
         ns = value
     whole = as_integer(number(ns, 1))

@@ -75,7 +75,7 @@ def cast_set(run: Evaluation, value: Value) -> Value:
     return value
 
 
-# What Go's number scanner takes and JSON's grammar would not: a sign in front, a bare leading or trailing point.
+# Go's number scanner takes what JSON does not: a sign in front, a bare leading or trailing point.
 _NUMBER: Final = re2.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,5})?")
 
 

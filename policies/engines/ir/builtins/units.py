@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import re2
 
@@ -12,7 +12,9 @@ from policies.engines.ir.builtins.operands import string
 from policies.engines.ir.builtins.registry import builtin, by_text
 from policies.engines.ir.errors import BuiltinError
 from policies.engines.ir.numbers import Number, bounded, parse_number
-from policies.engines.ir.values import Value
+
+if TYPE_CHECKING:
+    from policies.engines.ir.values import Value
 
 _DECIMAL: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15, "e": 10**18}
 _BINARY: Final = {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40, "pi": 1 << 50, "ei": 1 << 60}
@@ -22,7 +24,7 @@ _BYTES: Final = {
     **{unit + "b": size for unit, size in {**_DECIMAL, **_BINARY}.items() if unit},
 }
 # Only in units.parse is "m" a thousandth, and then in lower case.
-_PLAIN: Final = {
+_PLAIN: Final[dict[str, int | Fraction]] = {
     **_DECIMAL,
     **_BINARY,
     **{unit.capitalize(): size for unit, size in {**_DECIMAL, **_BINARY}.items()},

@@ -95,7 +95,7 @@ def uuid_parse(text: Value) -> Value:
             "macvariables": cast,
             "clocksequence": value.clock_seq,
         }
-    if found["version"] == 2:  # noqa: PLR2004
+    if found["version"] == 2:
         domain = value.bytes[9]
         found |= {"id": value.time_low, "domain": _DOMAINS.get(domain, f"Domain{domain}")}
     return found
@@ -103,6 +103,6 @@ def uuid_parse(text: Value) -> Value:
 
 def _variant(value: uuid.UUID) -> str:
     bits = value.bytes[8]
-    if bits & 0xC0 == 0x80:  # noqa: PLR2004
+    if bits & 0xC0 == 0x80:
         return "RFC4122"
-    return "Microsoft" if bits & 0xE0 == 0xC0 else "Future" if bits & 0xE0 == 0xE0 else "Reserved"  # noqa: PLR2004
+    return "Microsoft" if bits & 0xE0 == 0xC0 else "Future" if bits & 0xE0 == 0xE0 else "Reserved"
