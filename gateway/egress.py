@@ -386,7 +386,7 @@ class Egress:
             )
         for name, value in headers.items():
             if _LINE_BREAK.search(value):
-                raise UpstreamUnreachable(
+                raise UpstreamRefused(
                     f"header {name} would contain a line break; nothing was sent", sent=False
                 )
         try:
