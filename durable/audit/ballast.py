@@ -2,7 +2,8 @@
 
 While the log refuses because the disk is full, the ballast is gone and its space takes what must still
 be written: ``not_sent`` for refused intents, and outcomes of calls already under way. New intents are
-taken again only when the ballast lies there again, so the log does not flap at the edge.
+taken again only when the ballast lies there again with as much room beside it: at the very edge the log
+would otherwise refuse and recover by turns.
 """
 
 from __future__ import annotations
@@ -48,9 +49,10 @@ class Ballast:
     def _write(self) -> None:
         descriptor = self._files.open_append(self._path)
         try:
-            missing = self._size_bytes
+            missing = 2 * self._size_bytes
             while missing:
                 missing -= self._files.write(descriptor, self._random_bytes(min(missing, _CHUNK_BYTES)))
             self._files.sync(descriptor)
+            self._files.truncate(descriptor, self._size_bytes)
         finally:
             self._files.close(descriptor)

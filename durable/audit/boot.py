@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ def take_over(
     layout = Layout(directory)
     try:
         layout.make()
+        _sync_names(layout, files)
         lock = DirectoryLock(layout.lock)
     except OSError as exc:
         raise audit_error(exc) from exc
@@ -85,6 +87,15 @@ def take_over(
         lock.release()
         raise
     return holding
+
+
+def _sync_names(layout: Layout, files: Files) -> None:
+    """A log in a directory that power loss can take away is not durable."""
+    with suppress(PermissionError):
+        # Not ours to read, so not ours to have made.
+        files.sync_directory(layout.data.parent)
+    files.sync_directory(layout.data)
+    files.sync_directory(layout.root)
 
 
 def _continue(holding: Holding, *, origin: str, clock: Callable[[], int]) -> None:
