@@ -21,6 +21,7 @@ from gateway.background import Background
 from gateway.catalogue.param_headers import read_param_headers
 from gateway.catalogue.snapshot import CatalogueStore
 from gateway.core.principal import Principal, Subject
+from gateway.core.record import Record
 from gateway.data import KEYS, MASTER_KEY, POLICIES, LocalAgent, local_agent, prepare_directory
 from gateway.downstream.endpoint import AgentEndpoint
 from gateway.downstream.legacy import LegacyEra
@@ -39,7 +40,6 @@ from gateway.listener import Listener
 from gateway.packages import STARTER_POLICY, refuse_mixed_packages
 from gateway.people.health import health_app
 from gateway.policy import PolicyInForce
-from gateway.ports import Record
 from gateway.telemetry.traces import telemetry_from
 from gateway.trail import Trail
 from gateway.upstream.pool import UpstreamPool

@@ -10,11 +10,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.core.call import ToolCall, call_digest, tool_call
+from gateway.core.call import ToolCall, tool_call
 from gateway.core.decision import Decision, Effect, decide, refusal
 from gateway.core.evaluation import evaluation_request
+from gateway.core.record import Record, intent_record, outcome_record
 from gateway.errors import GatewayError, InvalidArguments, PolicyUnanswered, UnknownTool, UpstreamError
-from gateway.ports import Payload, Record, ToolSend
+from gateway.ports import CallEnd, ToolSend
 from policies.errors import PolicyUnavailable
 
 if TYPE_CHECKING:
@@ -91,195 +92,176 @@ class Enforcement:
             PolicyUnanswered: no usable answer; recorded, not sent.
             AuditUnwritable: the intent could not be made durable; not sent.
         """
-        call_id = self._new_call_id()
-        started_s = self._monotonic_s()
-        span = self._telemetry.call_started("tools/call", f"{upstream_id}/{tool}", caller.trace)
-        error_type = ""
+        call = tool_call(upstream_id, tool, arguments)
+        passage = _Passage(self._new_call_id(), call, caller, self._monotonic_s())
+        passage.span = self._telemetry.call_started("tools/call", call.tool_id, caller)
         try:
-            answer = await self._governed(call_id, upstream_id, tool, arguments, caller, on_progress)
-            error_type = _error_type(answer)
+            answer = await self._governed(passage, on_progress)
+            passage.error_type = _error_type(answer)
         except GatewayError as error:
-            error_type = error.code
+            passage.error_type = error.code
             raise
         except asyncio.CancelledError:
-            error_type = "cancelled"
+            passage.error_type = "cancelled"
             raise
         finally:
-            self._telemetry.call_ended(span, error_type=error_type, seconds=self._monotonic_s() - started_s)
+            self._telemetry.call_ended(passage.span, passage.end(self._monotonic_s()))
         return answer
 
-    async def _governed(
-        self,
-        call_id: str,
-        upstream_id: str,
-        tool: str,
-        arguments: dict[str, Any],
-        caller: Caller,
-        on_progress: ProgressSink | None,
-    ) -> CallAnswer:
-        definition = self._catalogue.find(upstream_id, tool)
-        call = tool_call(upstream_id, tool, arguments)
+    async def _governed(self, passage: _Passage, on_progress: ProgressSink | None) -> CallAnswer:
+        call = passage.call
+        definition = passage.definition = self._catalogue.find(call.upstream, call.tool)
         if definition is None:
             reason = f"no tool {call.tool_id} is offered here"
-            await self._refuse(call_id, call, caller, None, refusal(UnknownTool.code, reason))
+            await self._refuse(passage, refusal(UnknownTool.code, reason))
             raise UnknownTool(reason, next_step="list the tools again")
         try:
             definition.arguments.check(call.arguments, call.tool_id)
         except InvalidArguments as error:
-            await self._refuse(call_id, call, caller, definition, refusal(error.code, error.reason))
+            await self._refuse(passage, refusal(error.code, error.reason))
             raise
-        decision = await self._decision(call_id, call, caller, definition)
+        decision = await self._decision(passage, definition)
         if decision.effect is not Effect.ALLOW and not self._settings.shadow:
-            await self._refuse(call_id, call, caller, definition, decision)
-            return CallAnswer(call_id=call_id, decision=decision)
+            await self._refuse(passage, decision)
+            return CallAnswer(call_id=passage.call_id, decision=decision)
         # Durable before the effect: a crash after this line leaves a trace that the call may have
         # happened; a crash before it leaves no call at all.
-        await self._audit.append(self._intent(call_id, call, caller, definition, decision, forwarded=True))
-        return await self._forwarded(call_id, call, caller, definition, decision, on_progress)
+        await self._append(passage, self._intent(passage, decision, forwarded=True))
+        return await self._forwarded(passage, definition, decision, on_progress)
 
-    async def _decision(
-        self, call_id: str, call: ToolCall, caller: Caller, definition: ToolDefinition
-    ) -> Decision:
+    async def _decision(self, passage: _Passage, definition: ToolDefinition) -> Decision:
         settings = self._settings
-        evaluation = evaluation_request(call, definition, caller, now_us=self._clock_us(), zone=settings.zone)
+        evaluation = evaluation_request(
+            passage.call, definition, passage.caller, now_us=self._clock_us(), zone=settings.zone
+        )
         try:
             verdict = await self._policy.evaluate(evaluation, deadline_s=settings.policy_deadline_s)
         except PolicyUnavailable as error:
             decision = refusal(error.code, f"policy gave no answer: {error}")
             if settings.shadow:
                 return decision
-            await self._refuse(call_id, call, caller, definition, decision)
+            await self._refuse(passage, decision)
             raise PolicyUnanswered(
                 f"policy gave no usable answer ({error.code}), so the call was not made",
-                next_step="the operator finds the cause with: toolgate audit show " + call_id[:12],
+                next_step="the operator finds the cause with: toolgate audit show " + passage.call_id[:12],
             ) from error
         return decide(verdict)
 
     async def _forwarded(
         self,
-        call_id: str,
-        call: ToolCall,
-        caller: Caller,
+        passage: _Passage,
         definition: ToolDefinition,
         decision: Decision,
         on_progress: ProgressSink | None,
     ) -> CallAnswer:
+        call, call_id = passage.call, passage.call_id
         send = ToolSend(
             tool=call.tool,
             arguments_json=call.arguments_json,
             arguments=call.arguments,
             param_headers=definition.param_headers,
-            session_key=caller.principal.key,
-            meta=dict(caller.trace),
+            session_key=passage.caller.principal.key,
+            meta=self._telemetry.outgoing(passage.span, passage.caller),
             wants_progress=on_progress is not None,
         )
-        started_s = self._monotonic_s()
-        deadline_s = self._settings.call_deadline_s[call.upstream]
+        passage.sent_s = self._monotonic_s()
         try:
             reply = await self._upstreams[call.upstream].call_tool(
-                send, deadline_s=deadline_s, on_progress=on_progress
+                send, deadline_s=self._settings.call_deadline_s[call.upstream], on_progress=on_progress
             )
         except UpstreamError as error:
-            status = "outcome_unknown" if error.sent else "not_sent"
-            self._record_outcome(call_id, call, caller, status, started_s, code=error.code)
+            self._outcome(passage, "outcome_unknown" if error.sent else "not_sent", code=error.code)
             return CallAnswer(call_id=call_id, decision=decision, failure=error)
         except asyncio.CancelledError:
-            self._record_outcome(call_id, call, caller, "outcome_unknown", started_s, code="cancelled")
+            self._outcome(passage, "outcome_unknown", code="cancelled")
             raise
         if reply.result is None:
-            self._record_outcome(
-                call_id, call, caller, "failed", started_s, code="upstream_rpc_error", body=reply.error
-            )
+            self._outcome(passage, "failed", code="upstream_rpc_error", body=reply.error)
         else:
-            self._record_outcome(
-                call_id, call, caller, "succeeded", started_s, body=reply.result, is_error=reply.is_error
-            )
+            self._outcome(passage, "succeeded", body=reply.result, is_error=reply.is_error)
         return CallAnswer(call_id=call_id, decision=decision, reply=reply)
 
-    async def _refuse(
-        self,
-        call_id: str,
-        call: ToolCall,
-        caller: Caller,
-        definition: ToolDefinition | None,
-        decision: Decision,
-    ) -> None:
+    async def _refuse(self, passage: _Passage, decision: Decision) -> None:
         # Intent and outcome together: one write, one sync, and the log needs no third kind of story.
-        members = {"call": call_id, "tool": call.tool_id, "status": "refused", "code": decision.codes[0]}
-        outcome = Record(kind="outcome", tenant=caller.principal.tenant, members=members)
-        await self._audit.append(self._intent(call_id, call, caller, definition, decision), outcome)
+        outcome = outcome_record(
+            passage.call_id, passage.call, passage.caller, "refused", code=decision.codes[0]
+        )
+        await self._append(passage, self._intent(passage, decision, forwarded=False), outcome)
 
-    def _intent(
-        self,
-        call_id: str,
-        call: ToolCall,
-        caller: Caller,
-        definition: ToolDefinition | None,
-        decision: Decision,
-        *,
-        forwarded: bool = False,
-    ) -> Record:
-        principal, workflow = caller.principal, caller.workflow
-        members: dict[str, Any] = {
-            "call": call_id,
-            "method": "tools/call",
-            "tool": call.tool_id,
-            "subject": principal.subject.id,
-            "agent": principal.agent,
-            "effect": Effect.ALLOW.value if forwarded else decision.effect.value,
-            "mode": "shadow" if self._settings.shadow else "enforce",
-            "code": decision.codes[0] if decision.codes else "",
-            "reasons": [{"code": reason.code, "rule": reason.rule} for reason in decision.reasons],
-            "revision": decision.revision,
-            "era": caller.era,
-            "protocol": caller.protocol_version,
-            "client": caller.client,
-            "session": caller.session_id,
-        }
-        if forwarded and decision.effect is not Effect.ALLOW:
-            # Shadow mode: what was done, and beside it what enforcing would have done.
-            members["would"] = decision.effect.value
-        if definition is not None:
-            members["definition"] = definition.digest
-            members["digest"] = call_digest(call, principal, definition)
-        if workflow.id or workflow.step or workflow.idempotency_key or workflow.model:
-            members["workflow"] = {
-                "id": workflow.id,
-                "step": workflow.step,
-                "attempt": workflow.attempt,
-                "idempotency_key": workflow.idempotency_key,
-                "model": workflow.model,
-                "verified": workflow.verified,
-            }
-        payload = Payload(name="arguments", subject=principal.subject.id, body=call.arguments_json)
-        return Record(kind="intent", tenant=principal.tenant, members=members, payloads=(payload,))
+    async def _append(self, passage: _Passage, *records: Record) -> None:
+        passage.effect = str(records[0].members["effect"])
+        passage.seq = (await self._audit.append(*records))[0]
 
-    def _record_outcome(
+    def _intent(self, passage: _Passage, decision: Decision, *, forwarded: bool) -> Record:
+        return intent_record(
+            passage.call_id,
+            passage.call,
+            passage.caller,
+            passage.definition,
+            decision,
+            forwarded=forwarded,
+            mode="shadow" if self._settings.shadow else "enforce",
+        )
+
+    def _outcome(
         self,
-        call_id: str,
-        call: ToolCall,
-        caller: Caller,
+        passage: _Passage,
         status: str,
-        started_s: float,
         *,
         code: str = "",
         body: bytes | None = None,
         is_error: bool = False,
     ) -> None:
-        principal = caller.principal
-        members: dict[str, Any] = {
-            "call": call_id,
-            "tool": call.tool_id,
-            "status": status,
-            "duration_us": int((self._monotonic_s() - started_s) * 1_000_000),
-        }
-        if code:
-            members["code"] = code
-        if is_error:
-            members["is_error"] = True
-        payloads = () if body is None else (Payload(name="result", subject=principal.subject.id, body=body),)
-        self._audit.enqueue(
-            Record(kind="outcome", tenant=principal.tenant, members=members, payloads=payloads)
+        duration_us = int((self._monotonic_s() - passage.sent_s) * 1_000_000)
+        record = outcome_record(
+            passage.call_id,
+            passage.call,
+            passage.caller,
+            status,
+            code=code,
+            duration_us=duration_us,
+            body=body,
+            is_error=is_error,
+        )
+        self._audit.enqueue(record)
+
+
+class _Passage:
+    """One call on its way through the flow: what is known of it so far."""
+
+    __slots__ = (
+        "call",
+        "call_id",
+        "caller",
+        "definition",
+        "effect",
+        "error_type",
+        "sent_s",
+        "seq",
+        "span",
+        "started_s",
+    )
+
+    def __init__(self, call_id: str, call: ToolCall, caller: Caller, started_s: float) -> None:
+        self.call_id = call_id
+        self.call = call
+        self.caller = caller
+        self.started_s = started_s
+        self.sent_s = started_s
+        self.definition: ToolDefinition | None = None
+        self.span: Any = None
+        self.seq = -1
+        self.effect = ""
+        self.error_type = ""
+
+    def end(self, now_s: float) -> CallEnd:
+        return CallEnd(
+            call_id=self.call_id,
+            seq=self.seq,
+            tool=self.call.tool_id,
+            effect=self.effect,
+            error_type=self.error_type,
+            seconds=now_s - self.started_s,
         )
 
 

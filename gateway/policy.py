@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from gateway.core.record import Record
 from gateway.errors import ConfigurationError
-from gateway.ports import Record
 from policies.errors import PolicyRejected
 
 if TYPE_CHECKING:

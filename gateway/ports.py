@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from gateway.core.definition import RefusedDefinition, ToolDefinition
+    from gateway.core.principal import Caller
+    from gateway.core.record import Record
     from policies.model import Verdict
 
 ProgressSink = Callable[[dict[str, Any]], Awaitable[None]]
@@ -115,25 +117,6 @@ class Policy(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payload:
-    """A value that must not enter the log itself: sealed beside it, committed to in the entry."""
-
-    name: str
-    subject: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One entry to write."""
-
-    kind: str
-    tenant: str
-    members: Mapping[str, Any]
-    payloads: tuple[Payload, ...] = ()
-
-
 class AuditTrail(Protocol):
     """Append-only record of what was decided and what was done.
 
@@ -167,13 +150,32 @@ class Catalogue(Protocol):
         ...
 
 
-class Telemetry(Protocol):
-    """Spans and durations. Fails open: no method raises, and all are free when telemetry is off."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnd:
+    """How one call ended, for logs, spans and durations."""
 
-    def call_started(self, method: str, tool: str, trace: tuple[tuple[str, str], ...]) -> Any:
-        """Begin a span; the return value goes to ``call_ended``."""
+    call_id: str
+    seq: int
+    """Sequence number of the intent in the audit log; -1 if it was not recorded."""
+    tool: str
+    effect: str
+    """``allow``, ``hold`` or ``deny``; empty if nothing was decided."""
+    error_type: str
+    """Empty on success."""
+    seconds: float
+
+
+class Telemetry(Protocol):
+    """Logs, spans and durations. Fails open: no method raises."""
+
+    def call_started(self, method: str, tool: str, caller: Caller) -> Any:
+        """Begin; the return value goes to the other two."""
         ...
 
-    def call_ended(self, span: Any, *, error_type: str, seconds: float) -> None:
-        """End it; ``error_type`` is empty on success."""
+    def outgoing(self, span: Any, caller: Caller) -> Mapping[str, str]:
+        """W3C trace context members for the request to the upstream."""
+        ...
+
+    def call_ended(self, span: Any, end: CallEnd) -> None:
+        """End it."""
         ...

@@ -11,7 +11,7 @@ from gateway.errors import AuditUnwritable
 
 if TYPE_CHECKING:
     from durable.audit.entry import Appended
-    from gateway.ports import Record
+    from gateway.core.record import Record
 
 _logger = logging.getLogger("toolgate")
 

@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from gateway.ports import Record
+from gateway.core.record import Record
 
 if TYPE_CHECKING:
     from gateway.core.principal import Principal

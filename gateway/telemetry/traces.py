@@ -1,6 +1,6 @@
 """Spans and durations by the OpenTelemetry MCP conventions, configured only by ``OTEL_*`` variables.
 
-Without such a variable nothing of OpenTelemetry is imported and a call costs two empty method calls.
+Without such a variable nothing of OpenTelemetry is imported and a call costs one log line at most.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Tracer
 
+    from gateway.core.principal import Caller
+    from gateway.ports import CallEnd
+
 _logger = logging.getLogger("toolgate")
 
 SWITCHES = (
@@ -30,21 +33,40 @@ DURATION = "mcp.server.operation.duration"
 _BOUNDS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 
 
-class NoTelemetry:
-    """What stands in when telemetry is off."""
+class CallLog:
+    """One structured log line for each call: refusals and failures at info, the rest at debug.
 
-    def call_started(self, method: str, tool: str, trace: tuple[tuple[str, str], ...]) -> Any:
-        """Nothing."""
+    The audit log is the record; these lines are for whoever watches the process, and carry the call id
+    and the sequence number that lead there.
+    """
 
-    def call_ended(self, span: Any, *, error_type: str, seconds: float) -> None:
-        """Nothing."""
+    def call_started(self, method: str, tool: str, caller: Caller) -> Any:
+        """Nothing to begin."""
+
+    def outgoing(self, span: Any, caller: Caller) -> Mapping[str, str]:
+        """The agent's own trace context, passed on."""
+        return dict(caller.trace)
+
+    def call_ended(self, span: Any, end: CallEnd) -> None:
+        """Write the line."""
+        level = logging.INFO if end.error_type else logging.DEBUG
+        if _logger.isEnabledFor(level):
+            members = {
+                "call": end.call_id,
+                "seq": end.seq,
+                "tool": end.tool,
+                "effect": end.effect,
+                "code": end.error_type,
+                "ms": round(end.seconds * 1000, 1),
+            }
+            _logger.log(level, "call ended", extra=members)
 
     def close(self) -> None:
-        """Nothing."""
+        """Nothing to flush."""
 
 
-class OtelTelemetry:
-    """Spans ``{method} {tool}`` and the operation duration histogram, over OTLP or to the console."""
+class OtelTelemetry(CallLog):
+    """Beside the log line: spans ``{method} {tool}`` and the operation duration histogram."""
 
     def __init__(
         self, tracer: Tracer, duration: Histogram, providers: tuple[TracerProvider, MeterProvider]
@@ -58,35 +80,55 @@ class OtelTelemetry:
         self._propagator = TraceContextTextMapPropagator()
         self.failures = 0
 
-    def call_started(self, method: str, tool: str, trace: tuple[tuple[str, str], ...]) -> Any:
+    def call_started(self, method: str, tool: str, caller: Caller) -> Any:
         """Begin a server span as a child of the agent's trace context, if it sent one."""
         from opentelemetry.trace import SpanKind
 
         attributes = {
             "mcp.method.name": method,
+            "mcp.protocol.version": caller.protocol_version,
             "gen_ai.operation.name": "execute_tool",
             "gen_ai.tool.name": tool,
         }
         try:
-            parent = self._propagator.extract(dict(trace)) if trace else None
+            parent = self._propagator.extract(dict(caller.trace)) if caller.trace else None
             span = self._tracer.start_span(f"{method} {tool}", parent, SpanKind.SERVER, attributes)
+            if caller.session_id:
+                span.set_attribute("mcp.session.id", caller.session_id)
         except Exception:  # noqa: BLE001  telemetry fails open
             self._failed()
             return None
         return span, attributes
 
-    def call_ended(self, span: Any, *, error_type: str, seconds: float) -> None:
+    def outgoing(self, span: Any, caller: Caller) -> Mapping[str, str]:
+        """Our span as the parent of whatever the upstream does."""
+        from opentelemetry.trace import set_span_in_context
+
+        carrier: dict[str, str] = {}
+        if span is None:
+            return dict(caller.trace)
+        try:
+            self._propagator.inject(carrier, set_span_in_context(span[0]))
+        except Exception:  # noqa: BLE001  telemetry fails open
+            self._failed()
+        return carrier
+
+    def call_ended(self, span: Any, end: CallEnd) -> None:
         """End the span and count the duration."""
+        super().call_ended(span, end)
         if span is None:
             return
         started, attributes = span
-        if error_type:
-            attributes = {**attributes, "error.type": error_type}
+        if end.error_type:
+            attributes = {**attributes, "error.type": end.error_type}
         try:
-            if error_type:
-                started.set_attribute("error.type", error_type)
+            started.set_attribute("toolgate.call.id", end.call_id)
+            started.set_attribute("toolgate.audit.seq", end.seq)
+            started.set_attribute("toolgate.decision.effect", end.effect)
+            if end.error_type:
+                started.set_attribute("error.type", end.error_type)
             started.end()
-            self._duration.record(seconds, attributes)
+            self._duration.record(end.seconds, attributes)
         except Exception:  # noqa: BLE001  telemetry fails open
             self._failed()
 
@@ -101,12 +143,12 @@ class OtelTelemetry:
             provider.shutdown()
 
 
-def telemetry_from(environ: Mapping[str, str], *, version: str) -> NoTelemetry | OtelTelemetry:
+def telemetry_from(environ: Mapping[str, str], *, version: str) -> CallLog:
     """Telemetry as the standard variables ask for it; off when none is set."""
     if environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or not any(
         environ.get(name) for name in SWITCHES
     ):
-        return NoTelemetry()
+        return CallLog()
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
     from opentelemetry.sdk.resources import Resource

@@ -1,0 +1,128 @@
+"""What is written down about a call: the intent before it, the outcome after it. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gateway.core.call import call_digest
+from gateway.core.decision import Effect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.core.call import ToolCall
+    from gateway.core.decision import Decision
+    from gateway.core.definition import ToolDefinition
+    from gateway.core.principal import Caller, Workflow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """A value that must not enter the log itself: sealed beside it, committed to in the entry."""
+
+    name: str
+    subject: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One entry to write."""
+
+    kind: str
+    tenant: str
+    members: Mapping[str, Any]
+    payloads: tuple[Payload, ...] = ()
+
+
+def intent_record(
+    call_id: str,
+    call: ToolCall,
+    caller: Caller,
+    definition: ToolDefinition | None,
+    decision: Decision,
+    *,
+    forwarded: bool,
+    mode: str,
+) -> Record:
+    """What is about to be done and why; written before it is done.
+
+    ``effect`` says what is done. In shadow mode a call is forwarded whatever policy says; then
+    ``would`` says what enforcing would have done.
+    """
+    principal = caller.principal
+    members: dict[str, Any] = {
+        "call": call_id,
+        "method": "tools/call",
+        "tool": call.tool_id,
+        "subject": principal.subject.id,
+        "agent": principal.agent,
+        "effect": (Effect.ALLOW if forwarded else decision.effect).value,
+        "mode": mode,
+        "code": decision.codes[0] if decision.codes else "",
+        "reasons": [{"code": reason.code, "rule": reason.rule} for reason in decision.reasons],
+        "revision": decision.revision,
+        "era": caller.era,
+        "protocol": caller.protocol_version,
+        "client": caller.client,
+        "session": caller.session_id,
+    }
+    if forwarded and decision.effect is not Effect.ALLOW:
+        members["would"] = decision.effect.value
+    if definition is not None:
+        members["definition"] = definition.digest
+        members["digest"] = call_digest(call, principal, definition)
+    members |= _workflow(caller.workflow)
+    payload = Payload(name="arguments", subject=principal.subject.id, body=call.arguments_json)
+    return Record(kind="intent", tenant=principal.tenant, members=members, payloads=(payload,))
+
+
+def outcome_record(
+    call_id: str,
+    call: ToolCall,
+    caller: Caller,
+    status: str,
+    *,
+    code: str = "",
+    duration_us: int | None = None,
+    body: bytes | None = None,
+    is_error: bool = False,
+) -> Record:
+    """What became of it.
+
+    Args:
+        call_id: joins it to the intent.
+        call: the canonical call.
+        caller: who asked.
+        status: ``succeeded`` (it ran, also if the tool reports an error), ``failed`` (the upstream's
+            own protocol error), ``refused``, ``not_sent``, ``outcome_unknown``.
+        code: why, unless it succeeded.
+        duration_us: from the send to the answer.
+        body: the answer, sealed.
+        is_error: the tool's own ``isError``.
+    """
+    principal = caller.principal
+    members: dict[str, Any] = {"call": call_id, "tool": call.tool_id, "status": status}
+    if duration_us is not None:
+        members["duration_us"] = duration_us
+    if code:
+        members["code"] = code
+    if is_error:
+        members["is_error"] = True
+    payloads = () if body is None else (Payload(name="result", subject=principal.subject.id, body=body),)
+    return Record(kind="outcome", tenant=principal.tenant, members=members, payloads=payloads)
+
+
+def _workflow(workflow: Workflow) -> dict[str, Any]:
+    if not (workflow.id or workflow.step or workflow.idempotency_key or workflow.model or workflow.attempt):
+        return {}
+    stated = {
+        "id": workflow.id,
+        "step": workflow.step,
+        "attempt": workflow.attempt,
+        "idempotency_key": workflow.idempotency_key,
+        "model": workflow.model,
+        "verified": workflow.verified,
+    }
+    return {"workflow": stated}
