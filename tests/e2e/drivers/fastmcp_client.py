@@ -1,0 +1,44 @@
+"""FastMCP's client, as it negotiates by itself."""
+
+import contextlib
+
+import mcp_types
+from fastmcp import Client
+from fastmcp.client.messages import MessageHandler
+from fastmcp.client.transports import StreamableHttpTransport
+from mcp.shared.exceptions import MCPError
+from orders import RpcError, main
+
+
+class Agent:
+    def __init__(self, client):
+        self.client = client
+        self.version = client.protocol_version
+
+    async def tools(self):
+        return [
+            tool.model_dump(mode="json", by_alias=True, exclude_none=True)
+            for tool in await self.client.list_tools()
+        ]
+
+    async def call(self, name, arguments, meta, on_progress):
+        try:
+            result = await self.client.call_tool_mcp(name, arguments, progress_handler=on_progress, meta=meta)
+        except MCPError as error:
+            raise RpcError(error.error.code, error.error.message, error.error.data) from error
+        return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+@contextlib.asynccontextmanager
+async def connect(order, on_change):
+    class Heard(MessageHandler):
+        async def on_tool_list_changed(self, message: mcp_types.ToolListChangedNotification):
+            on_change()
+
+    headers = {"Authorization": f"Bearer {order['token']}", **order.get("headers", {})}
+    transport = StreamableHttpTransport(order["url"], headers=headers)
+    async with Client(transport, message_handler=Heard(), mode=order["mode"]) as client:
+        yield Agent(client)
+
+
+main(connect)
