@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from durable.audit.entry import INTENT, NOT_SENT, RECOVERED, Draft
@@ -42,6 +42,12 @@ class Handover:
     """The error code with which the writer reported it as refused. Only the writer sets it."""
     erasure: Erasure | None = None
     """What to destroy once the entries are durable."""
+    line_bytes: int = field(init=False)
+    payload_bytes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.line_bytes = sum([prepared.line_bytes for prepared in self.entries])
+        self.payload_bytes = sum([prepared.payload_bytes for prepared in self.entries])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

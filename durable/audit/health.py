@@ -28,6 +28,8 @@ class AuditHealth:
     unresolved_intents: int = 0
     """Allowed calls without outcome: under way, or lost."""
     unwritten_entries: int = 0
-    """Enqueued entries that found no room to wait and are lost; only an outage longer than the queue."""
+    """Enqueued entries that are lost: refused as drafts, or without room in the queue of a long outage."""
+    unwritten_reason: str = ""
+    """Why the last of them was."""
     clock_behind_us: int = 0
     """How far the clock was behind the last entry, which then repeats the time of the one before it."""

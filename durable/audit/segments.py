@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from durable.audit.boot import Holding
-    from durable.audit.entry import Appended, Prepared
+    from durable.audit.entry import Appended
     from durable.audit.intents import UnresolvedIntent
+    from durable.errors import DurableError
     from durable.files import Files
 
 
@@ -103,6 +104,7 @@ class AuditLog:
         self._queued_entries = 0
         self._queued_bytes = 0
         self._unwritten_entries = 0
+        self._unwritten_reason = ""
         self._writer = Writer(
             holding.journal,
             holding.payloads,
@@ -131,17 +133,21 @@ class AuditLog:
     def enqueue(self, *drafts: Draft) -> None:
         """Write with the next group, for what nobody waits for; kept through an outage, within the queue.
 
-        What finds no room is counted in ``health``.
-
-        Raises:
-            DraftRefused: a draft cannot become an entry.
+        Never blocks and never raises: what cannot become an entry or finds no room is counted in
+        ``health``, with the reason of the last.
         """
         for draft in drafts:
-            entries = self._prepare((draft,))
-            if self._refusal_of(entries, any_state=True):
+            refusal: DurableError | None
+            try:
+                handover = self._handover((draft,))
+                refusal = self._refusal_of(handover)
+            except DraftRefused as exc:
+                refusal = exc
+            if refusal:
                 self._unwritten_entries += 1
+                self._unwritten_reason = refusal.reason
             else:
-                self._hand_over(Handover(entries=entries))
+                self._hand_over(handover)
 
     async def erase_subject(self, tenant: str, subject: str, *, members: Mapping[str, Any]) -> Appended:
         """Destroy what opens the subject's payloads; ``members`` say who asked and why.
@@ -177,6 +183,7 @@ class AuditLog:
             queued_entries=self._queued_entries,
             unresolved_intents=standing.unresolved_intents,
             unwritten_entries=self._unwritten_entries,
+            unwritten_reason=self._unwritten_reason,
             clock_behind_us=standing.clock_behind_us,
         )
 
@@ -196,7 +203,9 @@ class AuditLog:
         self._writer.stop()
         ended = await asyncio.to_thread(self._writer.join, 3 * self._limits.sync_deadline_s)
         await asyncio.sleep(0)  # The thread's last reports are in the loop's queue.
-        self._unwritten_entries += self._queued_entries
+        if self._queued_entries:
+            self._unwritten_entries += self._queued_entries
+            self._unwritten_reason = "the log was closed before the storage came back"
         self._give_up(list(self._awaited), AuditClosed("the log was closed while the storage was stuck"))
         if ended:
             self._holding.lock.release()
@@ -206,42 +215,42 @@ class AuditLog:
     ) -> tuple[Appended, ...]:
         if not drafts:
             return ()
-        entries = self._prepare(drafts)
-        if refusal := self._refusal_of(entries, any_state=False):
-            raise refusal
-        waiter: asyncio.Future[tuple[Appended, ...] | AuditUnavailable] = self._loop.create_future()
-        self._hand_over(Handover(entries=entries, waiter=waiter, erasure=erasure))
-        outcome = await waiter
+        handover = self._handover(drafts)
+        handover.erasure = erasure
+        if refusal := self._stalled or self._standing.failure or self._refusal_of(handover):
+            raise type(refusal)(refusal.reason, next_step=refusal.next_step)
+        handover.waiter = self._loop.create_future()
+        self._hand_over(handover)
+        outcome = await handover.waiter
         if isinstance(outcome, AuditUnavailable):
             raise type(outcome)(outcome.reason, next_step=outcome.next_step) from outcome
         return outcome
 
-    def _prepare(self, drafts: tuple[Draft, ...]) -> tuple[Prepared, ...]:
+    def _handover(self, drafts: tuple[Draft, ...]) -> Handover:
         at_us, digest_key = self._clock(), self._holding.master.digest_key
-        entries = tuple(prepare(draft, at_us=at_us, digest_key=digest_key) for draft in drafts)
-        if sum(prepared.line_bytes for prepared in entries) > APPEND_BYTES_MAX:
+        handover = Handover(
+            entries=tuple([prepare(draft, at_us=at_us, digest_key=digest_key) for draft in drafts]),
+            handed_s=self._loop.time(),
+        )
+        if handover.line_bytes > APPEND_BYTES_MAX:
             raise DraftRefused(f"one append has at most {APPEND_BYTES_MAX} bytes of lines")
-        if sum(prepared.payload_bytes for prepared in entries) > APPEND_PAYLOAD_BYTES_MAX:
+        if handover.payload_bytes > APPEND_PAYLOAD_BYTES_MAX:
             raise DraftRefused(f"one append has at most {APPEND_PAYLOAD_BYTES_MAX} bytes of payloads")
-        return entries
+        return handover
 
-    def _refusal_of(self, entries: tuple[Prepared, ...], *, any_state: bool) -> AuditUnavailable | None:
-        """Why these are not taken. ``any_state``: an outage alone is no reason."""
+    def _refusal_of(self, handover: Handover) -> AuditUnavailable | None:
+        """Why it is not taken, an outage aside."""
         if self._closed or os.getpid() != self._pid:
             return AuditClosed("the log is closed, or belongs to the process this one was forked from")
-        failure = None if any_state else self._stalled or self._standing.failure
-        if failure:
-            return type(failure)(failure.reason, next_step=failure.next_step)
-        size_bytes = sum(prepared.line_bytes + prepared.payload_bytes for prepared in entries)
         if (
-            self._queued_entries + len(entries) > self._limits.queue_entries_max
-            or self._queued_bytes + size_bytes > self._limits.queue_bytes_max
+            self._queued_entries + len(handover.entries) > self._limits.queue_entries_max
+            or self._queued_bytes + handover.line_bytes + handover.payload_bytes
+            > self._limits.queue_bytes_max
         ):
             return AuditQueueFull("too much waits for the storage", next_step="look at the disk's load")
         return None
 
     def _hand_over(self, handover: Handover) -> None:
-        handover.handed_s = self._loop.time()
         handover.counted = True
         self._count(handover, 1)
         if not self._turn:
@@ -314,9 +323,7 @@ class AuditLog:
 
     def _count(self, handover: Handover, sign: int) -> None:
         self._queued_entries += sign * len(handover.entries)
-        self._queued_bytes += sign * sum(
-            prepared.line_bytes + prepared.payload_bytes for prepared in handover.entries
-        )
+        self._queued_bytes += sign * (handover.line_bytes + handover.payload_bytes)
 
 
 def _nothing(_: int) -> None:

@@ -179,8 +179,8 @@ class Writer:
                 continue
             group.append(handover)
             entries += len(handover.entries)
-            line_bytes += sum(prepared.line_bytes for prepared in handover.entries)
-            payload_bytes += sum(prepared.payload_bytes for prepared in handover.entries)
+            line_bytes += handover.line_bytes
+            payload_bytes += handover.payload_bytes
         return tuple(group)
 
     def _commit_waiting(self) -> None:

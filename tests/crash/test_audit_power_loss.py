@@ -106,9 +106,7 @@ class Disk:
             self.files.pop(path, None)
         elif operation == "open":
             self.files.setdefault(path, DiskFile())
-        elif operation == "write":
-            self.files[path].write(*rest)
-        elif operation == "rewrite":
+        elif operation == "write" or operation == "rewrite":
             self.files[path].write(*rest)
         elif operation == "truncate":
             del self.files[path].cache[rest[0] :]

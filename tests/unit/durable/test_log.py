@@ -246,6 +246,17 @@ async def test_a_full_queue_refuses_instead_of_growing(
         await log.append(intent("room again"))
 
 
+async def test_an_outcome_that_cannot_be_an_entry_is_counted_and_explained(
+    folder: Any, outcome: Make
+) -> None:
+    async with folder.log() as log:
+        log.enqueue(Draft("outcome", {"call": "c1", "note": "\ud800"}, "acme"), outcome("c2"))
+        health = log.health()
+        assert health.unwritten_entries == 1
+        assert "not representable" in health.unwritten_reason
+    assert [line["call"] for line in folder.lines()[1:]] == ["c2"]
+
+
 async def test_bytes_waiting_are_bounded_too(folder: Any, gate: threading.Event, intent: Make) -> None:
     folder.limits = replace(folder.limits, queue_bytes_max=10_000)
     async with folder.log() as log:
