@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gateway.core.definition import RefusedDefinition, ToolDefinition, parse_definition
+from gateway.core.naming import look_alikes
+from gateway.core.record import Record
 from gateway.core.strict_json import read_json
 from gateway.errors import GatewayError
-from gateway.ports import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,8 @@ class Report(Protocol):
 
 TOLD_MAX = 5
 """Refused definitions named in one report; all are in the record."""
+CHANGES_PER_RECORD = 200
+"""With names and digests of full length this stays below one entry of the log (64 KiB)."""
 
 ParamHeaders = Mapping[tuple[str, ...], str]
 
@@ -75,7 +78,7 @@ class Admission:
         self._settle_s = settle_s
         self._retry_s = retry_s
         self._changed = {name: asyncio.Event() for name in upstreams}
-        self._known: dict[str, dict[str, str]] = {}
+        self._known: dict[str, _Known] = {}
 
     def changed(self, upstream: str) -> None:
         """An upstream said that its list changed, or was (re)connected."""
@@ -108,11 +111,11 @@ class Admission:
         facts = self._facts[upstream]
         listing = await self._upstreams[upstream].list_tools(deadline_s=facts.list_deadline_s)
         tools, refused = self._read(upstream, facts, listing)
-        known = {tool.name: tool.digest for tool in tools}
+        known = _Known({tool.name: tool.digest for tool in tools}, refused)
         before = self._known.get(upstream)
         if before == known:
             return
-        await self._record(upstream, before or {}, known, refused)
+        await self._audit.append(*_records(upstream, before.digests if before else {}, known))
         self._known[upstream] = known
         self._replace(upstream, tools, refused)
         told = "".join(f"; not offered: {item.name} ({item.reason})" for item in refused[:TOLD_MAX])
@@ -121,22 +124,20 @@ class Admission:
     def _read(
         self, upstream: str, facts: UpstreamFacts, listing: ToolListing
     ) -> tuple[tuple[ToolDefinition, ...], tuple[RefusedDefinition, ...]]:
-        tools: dict[str, ToolDefinition] = {}
+        tools: list[ToolDefinition] = []
         refused: list[RefusedDefinition] = []
         for element in listing.tools:
             found = self._read_one(upstream, facts, element)
             if isinstance(found, RefusedDefinition):
                 refused.append(found)
-            elif found.name in tools:
-                # Never last-wins: which one an agent would get must not depend on list order.
-                refused.append(_refused(upstream, found.name, "definition_duplicate", "listed twice"))
-            elif len(tools) >= facts.tools_max:
-                refused.append(
-                    _refused(upstream, found.name, "catalogue_full", f"over {facts.tools_max} tools")
-                )
             else:
-                tools[found.name] = found
-        return tuple(tools.values()), tuple(refused)
+                tools.append(found)
+        distinct, ambiguous = _distinct(tools)
+        refused += [
+            _refused(upstream, tool.name, "catalogue_full", f"over {facts.tools_max} tools")
+            for tool in distinct[facts.tools_max :]
+        ]
+        return tuple(distinct[: facts.tools_max]), (*refused, *ambiguous)
 
     def _read_one(
         self, upstream: str, facts: UpstreamFacts, element: Any
@@ -150,7 +151,7 @@ class Admission:
         labels = tuple(
             label
             for label, names in (("idempotent", facts.idempotent), ("read_only", facts.read_only))
-            if name in names
+            if isinstance(name, str) and name in names
         )
         try:
             param_headers = self._read_param_headers(element) if isinstance(element, dict) else {}
@@ -158,21 +159,57 @@ class Admission:
             return _refused(upstream, str(name)[:128], "definition_header", error.reason)
         return parse_definition(upstream, element, labels=labels, param_headers=param_headers)
 
-    async def _record(
-        self,
-        upstream: str,
-        before: dict[str, str],
-        after: dict[str, str],
-        refused: tuple[RefusedDefinition, ...],
-    ) -> None:
-        members = {
-            "upstream": upstream,
-            "added": {name: digest for name, digest in after.items() if name not in before},
-            "changed": {n: d for n, d in after.items() if n in before and before[n] != d},
-            "removed": [name for name in before if name not in after],
-            "refused": [{"name": item.name, "code": item.code} for item in refused],
-        }
-        await self._audit.append(Record(kind="catalogue", tenant="", members=members))
+
+class _Known(NamedTuple):
+    digests: dict[str, str]
+    refused: tuple[RefusedDefinition, ...]
+
+
+def _distinct(tools: list[ToolDefinition]) -> tuple[list[ToolDefinition], list[RefusedDefinition]]:
+    """Tools whose names nobody can mix up; which one an agent gets must not depend on list order."""
+    definitions: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
+    for tool in tools:
+        definitions.setdefault(tool.name, set()).add(tool.digest)
+        for key in look_alikes(tool.name):
+            names.setdefault(key, set()).add(tool.name)
+    kept: dict[str, ToolDefinition] = {}
+    refused: dict[str, RefusedDefinition] = {}
+    for tool in tools:
+        alike = set[str]().union(*(names[key] for key in look_alikes(tool.name))) - {tool.name}
+        if len(definitions[tool.name]) > 1:
+            reason = "listed more than once, with different definitions"
+            refused[tool.name] = _refused(tool.upstream, tool.name, "definition_duplicate", reason)
+        elif alike:
+            reason = f"can be taken for {min(alike)}"
+            refused[tool.name] = _refused(tool.upstream, tool.name, "definition_look_alike", reason)
+        else:
+            kept[tool.name] = tool
+    return list(kept.values()), list(refused.values())
+
+
+def _records(upstream: str, before: dict[str, str], known: _Known) -> list[Record]:
+    """What changed, in records that each fit one entry of the log."""
+    after = known.digests
+    changes: list[tuple[str, str, str]] = [
+        *(("added", name, digest) for name, digest in after.items() if name not in before),
+        *(("changed", n, digest) for n, digest in after.items() if n in before and before[n] != digest),
+        *(("removed", name, "") for name in before if name not in after),
+        *(("refused", item.name, item.code) for item in known.refused),
+    ]
+    records = []
+    for start in range(0, max(1, len(changes)), CHANGES_PER_RECORD):
+        members: dict[str, Any] = {"upstream": upstream, "added": {}, "changed": {}}
+        members |= {"removed": [], "refused": []}
+        for change, name, value in changes[start : start + CHANGES_PER_RECORD]:
+            if change == "removed":
+                members["removed"].append(name)
+            elif change == "refused":
+                members["refused"].append({"name": name, "code": value})
+            else:
+                members[change][name] = value
+        records.append(Record(kind="catalogue", tenant="", members=members))
+    return records
 
 
 def _refused(upstream: str, name: str, code: str, reason: str) -> RefusedDefinition:

@@ -18,6 +18,18 @@ class GatewayError(Exception):
         self.next_step = next_step
 
 
+class InternalFailure(GatewayError):
+    """A fault of the gateway itself. If a call was under way, the log says how far it came."""
+
+    code = "internal_failure"
+
+
+class MalformedFrame(GatewayError):
+    """The bytes are not one HTTP/1.1 request that every reader would delimit in the same way."""
+
+    code = "malformed_frame"
+
+
 class MalformedMessage(GatewayError):
     """The bytes are not one well-formed JSON text as we read it (RFC 8259, UTF-8, no duplicate keys)."""
 

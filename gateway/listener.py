@@ -1,4 +1,4 @@
-"""A bound port served by uvicorn, with the guards uvicorn lacks: slow heads, large heads, stalled readers.
+"""A bound port served by uvicorn, with the guards uvicorn lacks: strict frames, deadlines, stalled readers.
 
 The process owns its signals (app.py), so the server is told when to stop and never asks the OS.
 """
@@ -10,9 +10,10 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.errors import ConfigurationError
+from gateway.core.framing import HEAD_END, can_become_head, read_frame
+from gateway.errors import ConfigurationError, MalformedFrame
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,70 +22,74 @@ if TYPE_CHECKING:
     Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 BACKLOG = 2048
-_HEAD_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-)
+_BAD_REQUEST = b"400 Bad Request"
+_HEAD_TOO_LARGE = b"431 Request Header Fields Too Large"
+
+
+def _tell_nobody(code: str) -> None:
+    pass
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 protocol with deadlines.
+    """uvicorn's HTTP/1.1 protocol behind a strict reading of frames, and with deadlines.
 
-    A connection has ``header_timeout_s`` to deliver complete headers, counted from connecting or
-    from the first byte of a later request; and a client that leaves our bytes unread for
+    The parser below sees whole heads that ``read_frame`` accepted and exactly the body they announced.
+    A connection has ``header_timeout_s`` to deliver a complete head, counted from connecting or from
+    the first byte of a later request, and as long to finish a body that nobody waits for any more
+    (one that is still wanted has its deadline in wire.py). A client that leaves our bytes unread for
     ``write_stall_s`` is cut off, whatever is being sent.
     """
 
     header_timeout_s = 10.0
     header_bytes_max = 16 << 10
     write_stall_s = 30.0
+    refused: Callable[[str], None] = staticmethod(_tell_nobody)
+    """Told the code of everything that never became a request."""
 
+    _head = b""
+    _body_left = 0
+    _deaf = False
     _head_deadline: asyncio.TimerHandle | None = None
+    _body_deadline: asyncio.TimerHandle | None = None
     _stall_deadline: asyncio.TimerHandle | None = None
-    _in_head = True
-    _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock on a new connection."""
         super().connection_made(transport)
-        self._await_head()
+        self._head_deadline = self.loop.call_later(self.header_timeout_s, self._too_late, "head_timeout")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks."""
-        self._clear()
+        for deadline in (self._head_deadline, self._body_deadline, self._stall_deadline):
+            if deadline is not None:
+                deadline.cancel()
+        self._head_deadline = self._body_deadline = self._stall_deadline = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser while the head is within its bounds."""
-        if self._in_head and self._head_deadline is None:
-            self._await_head()
-        was_in_head = self._in_head
-        super().data_received(data)
-        if was_in_head and self._in_head:
-            self._head_bytes += len(data)
-            # Twice the bound: the exact one is checked on the parsed fields, with a proper answer.
-            if self._head_bytes > 2 * self.header_bytes_max and not self.transport.is_closing():
-                self.transport.write(_HEAD_TOO_LARGE)
-                self.transport.close()
+        """Cut what arrives into heads and bodies and pass them on one message at a time."""
+        while data and not self._deaf:
+            data = self._take_body(data) if self._body_left else self._take_head(data)
 
-    def on_headers_complete(self) -> None:
-        """The head arrived in time."""
-        self._in_head = False
-        self._head_bytes = 0
-        if self._head_deadline is not None:
-            self._head_deadline.cancel()
-            self._head_deadline = None
-        super().on_headers_complete()
+    def send_400_response(self, msg: str) -> None:
+        """The parser below is stricter in something (a method it does not know): the same refusal."""
+        self._refuse(_BAD_REQUEST, MalformedFrame.code, msg)
 
-    def on_message_complete(self) -> None:
-        """The body ended; what follows is the next head."""
-        super().on_message_complete()
-        self._in_head = True
+    def on_response_complete(self) -> None:
+        """The answer may be done before its request: an unwanted body has a deadline, too."""
+        super().on_response_complete()
+        if self._body_left and not self.transport.is_closing():
+            self._body_deadline = self.loop.call_later(self.header_timeout_s, self._too_late, "body_timeout")
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing came for long; a reader who has not taken his last answer by now will not."""
+        self._cut_off()
 
     def pause_writing(self) -> None:
         """The client is behind: start counting."""
         super().pause_writing()
         if self._stall_deadline is None:
-            self._stall_deadline = self.loop.call_later(self.write_stall_s, self._cut_off)
+            self._stall_deadline = self.loop.call_later(self.write_stall_s, self._too_late, "write_stall")
 
     def resume_writing(self) -> None:
         """The client caught up."""
@@ -93,18 +98,85 @@ class GuardedProtocol(HttpToolsProtocol):
             self._stall_deadline = None
         super().resume_writing()
 
-    def _await_head(self) -> None:
-        self._head_deadline = self.loop.call_later(self.header_timeout_s, self._cut_off)
+    def _take_head(self, data: bytes) -> bytes:
+        message = self._head + data if self._head else data
+        end = message.find(HEAD_END) + len(HEAD_END)
+        complete = end >= len(HEAD_END)
+        # Twice the bound: the exact one is checked on the parsed fields, with a proper answer.
+        if (end if complete else len(message)) > 2 * self.header_bytes_max:
+            return self._refuse(_HEAD_TOO_LARGE, "head_too_large")
+        if not complete:
+            if not can_become_head(message):
+                return self._refuse(_BAD_REQUEST, MalformedFrame.code)
+            self._head = message
+            self._unset_keepalive_if_required()
+            if self._head_deadline is None:
+                self._head_deadline = self.loop.call_later(
+                    self.header_timeout_s, self._too_late, "head_timeout"
+                )
+            return b""
+        try:
+            frame = read_frame(message[:end])
+        except MalformedFrame as error:
+            return self._refuse(_BAD_REQUEST, error.code, error.reason)
+        self._head = b""
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+        length = min(len(message), end + frame.body_bytes)
+        self._body_left = end + frame.body_bytes - length
+        super().data_received(message if length == len(message) else message[:length])
+        if frame.upgrade and not self._deaf:
+            self.cycle.keep_alive = False
+        self._listen_on()
+        return message[length:]
+
+    def _take_body(self, data: bytes) -> bytes:
+        part, rest = data[: self._body_left], data[self._body_left :]
+        self._body_left -= len(part)
+        super().data_received(part)
+        if not self._body_left and self._body_deadline is not None:
+            self._body_deadline.cancel()
+            self._body_deadline = None
+            # The answer was complete before; only now does the connection idle.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        self._listen_on()
+        return rest
+
+    def _listen_on(self) -> None:
+        """After the last request of a connection there is no next one, whatever its bytes say."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if not self._body_left and (cycle is None or not cycle.keep_alive):
+            self._deaf = True
+
+    def _refuse(self, status: bytes, code: str, sentence: str = "") -> bytes:
+        self._deaf = True
+        self.refused(code)
+        if self.transport.is_closing():
+            return b""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            # A good request is still being answered; it gets its answer, this one gets none.
+            cycle.keep_alive = False
+            return b""
+        body = sentence.encode()
+        self.transport.write(
+            b"HTTP/1.1 %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (status, len(body), body)
+        )
+        self.transport.close()
+        return b""
+
+    def _too_late(self, code: str) -> None:
+        if not self.transport.is_closing():
+            self.refused(code)
+        self._cut_off()
 
     def _cut_off(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.abort()
-
-    def _clear(self) -> None:
-        for deadline in (self._head_deadline, self._stall_deadline):
-            if deadline is not None:
-                deadline.cancel()
-        self._head_deadline = self._stall_deadline = None
+        # Abort, not close: closing waits for the client to read what is left, which may be never.
+        self.transport.abort()
 
 
 class _QuietServer(uvicorn.Server):
@@ -156,9 +228,14 @@ class Listener:
         write_stall_s: float,
         keep_alive_s: float,
         drain_s: float,
+        refused: Callable[[str], None] = _tell_nobody,
     ) -> None:
-        """Serve until ``stop``; then finish what runs, for at most ``drain_s``."""
-        guards = {
+        """Serve until ``stop``; then finish what runs, for at most ``drain_s``.
+
+        ``refused`` is told the code of everything that is turned away before it is a request.
+        """
+        guards: dict[str, Any] = {
+            "refused": staticmethod(refused),
             "header_timeout_s": header_timeout_s,
             "header_bytes_max": header_bytes_max,
             "write_stall_s": write_stall_s,

@@ -11,9 +11,9 @@ import rfc8785
 
 from gateway.errors import InvalidParams
 
-# A float's repr always has a digit before a point or an exponent. Inside a string this is a
-# false alarm, which only costs the slow path.
-_FLOAT = re.compile(r"[0-9][.e]")
+# A float's repr always has a digit before a point or an exponent; sixteen digits may be an integer
+# beyond 2^53-1. Inside a string both are false alarms, which only cost the slow path.
+_UNSURE = re.compile(r"[0-9](?:[.e]|[0-9]{15})")
 
 
 def canonical_json(value: Any) -> bytes:
@@ -25,13 +25,13 @@ def canonical_json(value: Any) -> bytes:
     Raises:
         InvalidParams: the value has a number or string that RFC 8785 cannot represent.
     """
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    if text.isascii() and not _FLOAT.search(text):
-        return text.encode()
     try:
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        if text.isascii() and not _UNSURE.search(text):
+            return text.encode()
         return rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, UnicodeError) as error:
-        raise InvalidParams(f"no canonical form: {error}") from error
+    except ValueError as error:  # the library's own errors and UnicodeError are all ValueErrors
+        raise InvalidParams(f"no canonical form: {type(error).__name__}") from error
 
 
 def sha256_hex(data: bytes) -> str:

@@ -17,6 +17,8 @@ end in the underscore that would shift the split. Dots are left out because mode
 TOOL_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
 """MCP 2025-11-25 and later, tool names."""
 
+_SKELETON = str.maketrans("I1O0", "llOO")
+
 
 def is_upstream_id(text: str) -> bool:
     """Whether the text may name an upstream."""
@@ -26,6 +28,15 @@ def is_upstream_id(text: str) -> bool:
 def is_tool_name(text: str) -> bool:
     """Whether the text may name a tool."""
     return TOOL_NAME.fullmatch(text) is not None
+
+
+def look_alikes(name: str) -> tuple[str, str]:
+    """Two keys of a name; names that share either can be taken for each other.
+
+    The first ignores case; the second is the confusable skeleton of UTS 39 for the characters that
+    names may have (I, 1 and l; O and 0; rn and m).
+    """
+    return name.lower(), name.translate(_SKELETON).replace("rn", "m").lower()
 
 
 def join_name(upstream: str, tool: str) -> str:

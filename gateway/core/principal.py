@@ -7,6 +7,9 @@ from typing import Any
 
 TENANT_DEFAULT = "default"
 
+PrincipalKey = tuple[str, str, str, str]
+"""Tenant, subject type, subject id, agent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
@@ -34,9 +37,9 @@ class Principal:
     tenant: str = TENANT_DEFAULT
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """What identifies this principal in maps and caches: tenant, subject id, agent."""
-        return (self.tenant, self.subject.id, self.agent)
+    def key(self) -> PrincipalKey:
+        """What identifies this principal in maps and caches: the same parts as in the call digest."""
+        return (self.tenant, self.subject.type, self.subject.id, self.agent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ class ArgumentSchema:
     a regular expression that hangs the gateway.
     """
 
-    __slots__ = ("_validator",)
+    __slots__ = ("_folded", "_properties", "_validator")
 
     def __init__(self, schema: dict[str, Any]) -> None:
         """Compile; the dialect is the schema's ``$schema``, by default 2020-12 (MCP 2025-11-25).
@@ -32,6 +32,9 @@ class ArgumentSchema:
             self._validator = _compile(schema)
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
             raise InvalidParams(f"unusable schema: {_one_line(str(error))}") from error
+        properties = schema.get("properties")
+        self._properties = frozenset(properties) if isinstance(properties, dict) else frozenset[str]()
+        self._folded = frozenset(map(_fold, self._properties))
 
     def check(self, arguments: dict[str, Any], tool: str) -> None:
         """Hold arguments against the schema.
@@ -40,6 +43,13 @@ class ArgumentSchema:
             InvalidArguments: with up to five places and what is wrong there. Values are left out:
                 they may be secrets, and the sender knows them.
         """
+        for name in arguments.keys() - self._properties:
+            if _fold(name) in self._folded:
+                # A case-insensitive reader behind us (Go's encoding/json) would take it for that one.
+                raise InvalidArguments(
+                    f"arguments of {tool}: {name[:64]!r} differs from a parameter only in spelling",
+                    next_step="use the exact name from the input schema",
+                )
         if self._validator.is_valid(arguments):
             return
         problems: list[str] = []
@@ -68,6 +78,11 @@ def _compile(schema: dict[str, Any]) -> jsonschema_rs.Validator:
         # Look-around is legal in ECMA-262 patterns and has no linear-time engine: bounded instead.
         bounded = jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACKS_MAX)
         return jsonschema_rs.validator_for(schema, pattern_options=bounded, offline=True, mask="the value")
+
+
+def _fold(name: str) -> str:
+    # Go folds by simple Unicode case folding; casefold() covers it, the long s and the Kelvin sign included.
+    return name.casefold()
 
 
 def _one_line(text: str) -> str:

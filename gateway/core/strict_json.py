@@ -18,6 +18,9 @@ _AS_STRING = "send the value as a string"
 INTEGER_MAX = 2**53 - 1
 """RFC 8259 section 6: the range in which implementations agree exactly on integers."""
 
+_EXPONENT_FROM = 1e21
+"""From here on ECMAScript, and so RFC 8785, writes a number with an exponent."""
+
 DEPTH_MAX = 64
 
 # C-speed sieve: only a text with one of these can hold a number that overflows or loses digits.
@@ -52,6 +55,11 @@ def _finite_float(literal: str) -> float:
     value = float(literal)
     if not math.isfinite(value):
         raise InvalidParams("a number too large for IEEE 754 double precision", next_step=_AS_STRING)
+    if INTEGER_MAX < abs(value) < _EXPONENT_FROM:
+        # RFC 8785 writes it as a plain integer, which is then read exactly by some and rounded by others.
+        raise InvalidParams(
+            "a whole number beyond 2^53-1 is read differently by different parsers", next_step=_AS_STRING
+        )
     return value
 
 
@@ -77,7 +85,8 @@ def read_json(body: bytes, *, depth_max: int = DEPTH_MAX) -> Any:
     Raises:
         MalformedMessage: not UTF-8, not JSON, trailing bytes, duplicate keys at any depth, NaN or
             Infinity, lone surrogates, too deep.
-        InvalidParams: an integer beyond +-(2^53-1) or a number that overflows a double.
+        InvalidParams: an integer beyond +-(2^53-1), however it is spelled, or a number that overflows
+            a double.
     """
     return _read(body, _CAREFUL if _LARGE_NUMBER.search(body) else _QUICK, depth_max)
 

@@ -5,6 +5,8 @@ Order: head of the request, path, principal, body, message, era, method. Each st
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ from gateway.downstream.exchange import Exchange, send_response
 from gateway.downstream.message import read_message
 from gateway.downstream.progress import progress_sink
 from gateway.downstream.streams import ChangeStream
-from gateway.errors import GatewayError, UnsupportedVersion
+from gateway.errors import GatewayError, InternalFailure, UnsupportedVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 _UPSTREAM_PATH = re.compile(rb"/s/([A-Za-z0-9_-]{1,64})/mcp")
 _SESSION_HEADER = b"mcp-session-id"
+_logger = logging.getLogger("toolgate")
 
 
 class AgentEndpoint:
@@ -88,37 +91,33 @@ class AgentEndpoint:
         method = ""
         try:
             request = self._wire.open(scope)
-            upstream = self._route(request.path)
+            named = _route(request.path)
             principal = self._who(request.headers)
+            upstream = self._known(named)
             if request.verb == "POST":
                 message = read_message(await self._wire.body(request, receive))
                 method = message.method
                 await self._post(message, request, upstream, principal, receive, send)
             elif request.verb == "GET":
                 await self._get(request, upstream, principal, receive, send)
-            elif request.verb == "DELETE":
-                session = self._sessions.find(
-                    principal, legacy.session_id(request.headers), upstream=upstream
-                )
-                self._sessions.close(session)
-                await send_response(send, 204, b"", ())
             else:
-                raise WireRefusal(
-                    405, "only POST, GET and DELETE", headers=((b"allow", b"POST, GET, DELETE"),)
-                )
+                await self._delete(request, upstream, principal, send)
         except GatewayError as error:
             self._note(principal, error, method)
             await _send_error(send, error, None, modern_era=True)
+        except Exception:  # the edge: a fault of ours must have an answer and a record, too
+            _logger.exception("a request failed inside the gateway")
+            failure = InternalFailure("the gateway failed; if this was a call, the log says how far it came")
+            self._note(principal, failure, method)
+            # Where the answer had begun there is nothing to add; the server ends the connection.
+            with contextlib.suppress(RuntimeError):
+                await _send_error(send, failure, None, modern_era=True)
 
-    def _route(self, path: bytes) -> str | None:
-        """The upstream a path names, or None for the aggregate route; exact spelling only."""
-        if path == b"/mcp":
-            return None
-        match = _UPSTREAM_PATH.fullmatch(path)
-        name = match.group(1).decode() if match else ""
-        if is_upstream_id(name) and name in self._upstream_ids:
-            return name
-        raise WireRefusal(404, "nothing is served at this path")
+    def _known(self, upstream: str | None) -> str | None:
+        """Hold a path's upstream against the configuration; strangers are not told which ids exist."""
+        if upstream is not None and upstream not in self._upstream_ids:
+            raise _not_here()
+        return upstream
 
     def _who(self, headers: Mapping[bytes, bytes]) -> Principal:
         value = headers.get(b"authorization")
@@ -126,7 +125,7 @@ class AgentEndpoint:
 
     def _note(self, principal: Principal | None, error: GatewayError, method: str) -> None:
         if principal is None:
-            self._refusals.count(error.code)
+            self._refusals.count(f"http_{error.status}" if isinstance(error, WireRefusal) else error.code)
         else:
             self._refusals.record(principal, error.code, error.reason, method)
 
@@ -264,8 +263,17 @@ class AgentEndpoint:
         try:
             await self._serve_stream(stream, principal, receive, send, first=b": open\n\n", last=b"")
         finally:
-            if session.stream is stream:
-                session.stream = None
+            self._sessions.stream_ended(session, stream)
+
+    async def _delete(
+        self, request: HttpRequest, upstream: str | None, principal: Principal, send: Send
+    ) -> None:
+        if request.verb != "DELETE":
+            allowed = ((b"allow", b"POST, GET, DELETE"),)
+            raise WireRefusal(405, "only POST, GET and DELETE", headers=allowed)
+        session = self._sessions.find(principal, legacy.session_id(request.headers), upstream=upstream)
+        self._sessions.close(session)
+        await send_response(send, 204, b"", ())
 
     async def _serve_stream(
         self,
@@ -294,6 +302,21 @@ class AgentEndpoint:
             ping_s=self._settings.stream_ping_s,
             hang_up_cancels=hang_up_cancels,
         )
+
+
+def _route(path: bytes) -> str | None:
+    """The upstream a path names, or None for the aggregate route; exact spelling only."""
+    if path == b"/mcp":
+        return None
+    match = _UPSTREAM_PATH.fullmatch(path)
+    name = match.group(1).decode() if match else ""
+    if not is_upstream_id(name):
+        raise _not_here()
+    return name
+
+
+def _not_here() -> WireRefusal:
+    return WireRefusal(404, "nothing is served at this path")
 
 
 async def _with_status(work: Any, statuses: Mapping[int, int]) -> tuple[int, bytes]:

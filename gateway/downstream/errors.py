@@ -24,6 +24,8 @@ OVERLOADED = -32005
 
 JSONRPC_CODE = MappingProxyType(
     {
+        errors.InternalFailure.code: INTERNAL_ERROR,
+        errors.MalformedFrame.code: INVALID_REQUEST,
         errors.MalformedMessage.code: PARSE_ERROR,
         errors.InvalidRequest.code: INVALID_REQUEST,
         errors.InvalidParams.code: INVALID_PARAMS,
@@ -82,8 +84,14 @@ LEGACY_STATUS = MappingProxyType(
     }
 )
 
-# These two are about who is asking, not about the message.
-STATUS_BY_CODE = MappingProxyType({errors.AgentOverLimit.code: 429, errors.Unauthenticated.code: 401})
+# These are about who is asking or about us, not about the message.
+STATUS_BY_CODE = MappingProxyType(
+    {
+        errors.AgentOverLimit.code: 429,
+        errors.Unauthenticated.code: 401,
+        errors.InternalFailure.code: 500,
+    }
+)
 
 _encode = msgspec.json.Encoder().encode
 

@@ -71,6 +71,7 @@ class Exchange:
         self._ping_s = ping_s
         self._hang_up_cancels = hang_up_cancels
         self._streaming = False
+        self._writing = asyncio.Lock()
         self._companion: asyncio.Task[None] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._withdrawn = False
@@ -140,7 +141,9 @@ class Exchange:
         await self._chunk(event(body), last=True)
 
     async def _chunk(self, data: bytes, *, last: bool = False) -> None:
-        if not self._streaming:
-            self._streaming = True
-            await self._send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
-        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        # Progress and keep-alives come from different tasks, and a send may wait for the reader.
+        async with self._writing:
+            if not self._streaming:
+                self._streaming = True
+                await self._send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
+            await self._send({"type": "http.response.body", "body": data, "more_body": not last})

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CALL_MEMBERS = frozenset({"name", "arguments", "_meta"})
 LIST_MEMBERS = frozenset({"cursor", "_meta"})
+INITIALIZE_MEMBERS = frozenset({"protocolVersion", "capabilities", "clientInfo", "_meta"})
 WITHDRAWN = -32800
 """JSON-RPC code for a request its sender cancelled (the Language Server Protocol's RequestCancelled)."""
 LIST_CHANGED = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
@@ -76,6 +77,7 @@ class LegacyEra:
             Overloaded: too many sessions.
         """
         params = message.params
+        only_members(params, INITIALIZE_MEMBERS, message.method)
         asked, capabilities, client = (
             params.get("protocolVersion"),
             params.get("capabilities"),
@@ -106,6 +108,7 @@ class LegacyEra:
         if not row.carried:
             raise UnsupportedMethod(f"{message.method} is not supported yet")
         if message.method == "ping":
+            only_members(message.params, frozenset({"_meta"}), message.method)
             return Body(response(message.id, b"{}"))
         only_members(message.params, LIST_MEMBERS, message.method)
         return self._tools.list(message, upstream=upstream, modern=False)

@@ -10,6 +10,7 @@ from gateway.errors import AgentOverLimit, Draining, Overloaded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gateway.core.principal import PrincipalKey
     from gateway.downstream.settings import WireSettings
 
 
@@ -19,12 +20,12 @@ class Load:
     def __init__(self, settings: WireSettings) -> None:
         """Start idle."""
         self._settings = settings
-        self._running: dict[tuple[str, str, str], int] = {}
+        self._running: dict[PrincipalKey, int] = {}
         self.total = 0
         self.draining = False
 
     @contextmanager
-    def call(self, owner: tuple[str, str, str]) -> Iterator[None]:
+    def call(self, owner: PrincipalKey) -> Iterator[None]:
         """Count one call while it runs.
 
         Raises:

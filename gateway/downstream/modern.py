@@ -160,6 +160,7 @@ class ModernEra:
         if message.method == "tools/list":
             only_members(message.params, LIST_MEMBERS, message.method)
             return self._tools.list(message, upstream=upstream, modern=True)
+        only_members(message.params, frozenset({"_meta"}), message.method)
         return self._discover(message)
 
     def _discover(self, message: Message) -> Body:

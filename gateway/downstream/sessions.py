@@ -1,7 +1,7 @@
 """Legacy sessions: small records, found only by the principal that opened them.
 
-A session id is routing, never identity: the key is (tenant, subject, agent, id), so another valid
-token with a stolen id finds nothing.
+A session id is routing, never identity: it is looked up together with the principal, so another
+valid token with a stolen id finds nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gateway.errors import AgentOverLimit, UnknownSession
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gateway.core.principal import Principal
+    from gateway.core.principal import Principal, PrincipalKey
     from gateway.downstream.exchange import Exchange
     from gateway.downstream.message import RequestId
     from gateway.downstream.settings import WireSettings
@@ -30,7 +30,7 @@ class Session:
         self,
         session_id: str,
         *,
-        owner: tuple[str, str, str],
+        owner: PrincipalKey,
         upstream: str | None,
         version: str,
         client: str,
@@ -60,8 +60,8 @@ class Sessions:
         self._settings = settings
         self._monotonic_s = monotonic_s
         self._new_id = new_id
-        self._sessions: OrderedDict[tuple[str, str, str, str], Session] = OrderedDict()
-        self._counts: dict[tuple[str, str, str], int] = {}
+        self._sessions: OrderedDict[tuple[PrincipalKey, str], Session] = OrderedDict()
+        self._counts: dict[PrincipalKey, int] = {}
 
     def __len__(self) -> int:
         """Sessions open now."""
@@ -85,7 +85,7 @@ class Sessions:
         session = Session(
             self._new_id(), owner=owner, upstream=upstream, version=version, client=client, now_s=now_s
         )
-        self._sessions[(*owner, session.id)] = session
+        self._sessions[(owner, session.id)] = session
         self._counts[owner] = self._counts.get(owner, 0) + 1
         return session
 
@@ -95,18 +95,23 @@ class Sessions:
         Raises:
             UnknownSession: never issued, ended, expired, another's, or opened on another route.
         """
-        key = (*principal.key, session_id)
+        key = (principal.key, session_id)
         session = self._sessions.get(key)
         now_s = self._monotonic_s()
         if session is None or session.upstream != upstream or self._is_idle(session, now_s):
             raise UnknownSession("no such session", next_step="initialize again")
-        session.last_used_s = now_s
-        self._sessions.move_to_end(key)
+        self._use(key, session, now_s)
         return session
+
+    def stream_ended(self, session: Session, stream: ChangeStream) -> None:
+        """A GET stream is over: from now on the session counts as idle, unless a newer stream took over."""
+        if session.stream is stream:
+            session.stream = None
+            self._use((session.owner, session.id), session, self._monotonic_s())
 
     def close(self, session: Session) -> None:
         """End a session."""
-        self._drop((*session.owner, session.id))
+        self._drop((session.owner, session.id))
 
     def streams(self) -> Iterator[ChangeStream]:
         """Open GET streams."""
@@ -116,14 +121,23 @@ class Sessions:
         return session.stream is None and now_s - session.last_used_s > self._settings.session_idle_s
 
     def _forget_idle(self, now_s: float) -> None:
-        # Ordered by use, so the first one that is not idle ends the search.
+        # Ordered by use, so the first one used lately ends the search.
         while self._sessions:
             key, session = next(iter(self._sessions.items()))
-            if not self._is_idle(session, now_s):
+            if now_s - session.last_used_s <= self._settings.session_idle_s:
                 return
-            self._drop(key)
+            if session.stream is not None:
+                # In use all the time: it must not hide the idle ones behind it.
+                self._use(key, session, now_s)
+            else:
+                self._drop(key)
 
-    def _drop(self, key: tuple[str, str, str, str]) -> None:
+    def _use(self, key: tuple[PrincipalKey, str], session: Session, now_s: float) -> None:
+        if key in self._sessions:
+            session.last_used_s = now_s
+            self._sessions.move_to_end(key)
+
+    def _drop(self, key: tuple[PrincipalKey, str]) -> None:
         session = self._sessions.pop(key, None)
         if session is None:
             return

@@ -7,6 +7,7 @@ however often the list changed meanwhile, so a slow reader costs nothing.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from gateway.downstream.exchange import PING, STREAM_HEADERS, event
@@ -15,6 +16,7 @@ from gateway.errors import AgentOverLimit, Overloaded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.core.principal import PrincipalKey
     from gateway.downstream.settings import WireSettings
     from gateway.downstream.wire import Receive, Send
 
@@ -57,7 +59,7 @@ class ChangeStream:
         await _write(send, first)
         gone = asyncio.ensure_future(receive())
         try:
-            while not self._closed and not gone.done():
+            while not gone.done() and (self._changed or not self._closed):
                 if not self._changed:
                     await self._wait(gone, ping_s)
                 self._wake.clear()
@@ -89,30 +91,36 @@ class OpenStreams:
     def __init__(self, settings: WireSettings) -> None:
         """Start with none."""
         self._settings = settings
-        self._owners: dict[ChangeStream, tuple[str, str, str]] = {}
+        self._owners: dict[ChangeStream, PrincipalKey] = {}
+        self._counts: Counter[PrincipalKey] = Counter()
 
     def __len__(self) -> int:
         """Streams open now."""
         return len(self._owners)
 
-    def add(self, stream: ChangeStream, owner: tuple[str, str, str]) -> Callable[[], None]:
+    def add(self, stream: ChangeStream, owner: PrincipalKey) -> Callable[[], None]:
         """Count a stream in; returns what counts it out.
 
         Raises:
             Overloaded, AgentOverLimit: a bound is reached.
         """
-        mine = sum(1 for one in self._owners.values() if one == owner)
-        if mine >= self._settings.streams_per_principal_max:
+        if self._counts[owner] >= self._settings.streams_per_principal_max:
             raise AgentOverLimit(
                 "too many open streams of this agent", next_step="close streams you no longer read"
             )
         if len(self) >= self._settings.streams_max:
             raise Overloaded("too many open streams", next_step="try again later")
         self._owners[stream] = owner
+        self._counts[owner] += 1
         return lambda: self._forget(stream)
 
     def _forget(self, stream: ChangeStream) -> None:
-        self._owners.pop(stream, None)
+        owner = self._owners.pop(stream, None)
+        if owner is None:
+            return
+        self._counts[owner] -= 1
+        if not self._counts[owner]:
+            del self._counts[owner]
 
     def list_changed(self, upstream: str) -> None:
         """Tell every stream that is about this upstream."""

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.bridge.results import legacy_result, modern_result
 from gateway.core.decision import Effect
-from gateway.core.naming import SEPARATOR, join_name, split_name
+from gateway.core.naming import SEPARATOR, is_tool_name, join_name, split_name
 from gateway.downstream.errors import error_body, error_object
 from gateway.downstream.message import only_members
 from gateway.errors import GatewayError, InvalidParams, UnknownTool, UpstreamError
@@ -93,13 +93,14 @@ class Tools:
         arguments = message.params.get("arguments", {})
         if not isinstance(arguments, dict):
             raise InvalidParams("arguments must be an object")
-        if upstream is not None:
-            return AskedCall(upstream, name, arguments)
-        pair = split_name(name)
+        if upstream is None:
+            pair, form = split_name(name), f", of the form upstream{SEPARATOR}tool"
+        else:
+            pair, form = (upstream, name) if is_tool_name(name) else None, ""
         if pair is None:
+            # Text that could not be a name goes no further: it would be recorded as the tool.
             raise UnknownTool(
-                f"no tool {name[:128]!r} is offered here",
-                next_step=f"use a name from tools/list, of the form upstream{SEPARATOR}tool",
+                f"no tool {name[:128]!r} is offered here", next_step=f"use a name from tools/list{form}"
             )
         return AskedCall(*pair, arguments)
 

@@ -30,12 +30,14 @@ _ONCE = frozenset(
         b"origin",
         b"authorization",
         b"content-type",
+        b"content-encoding",
         b"content-length",
         b"transfer-encoding",
         b"accept",
     }
 )
 _ROUTING = frozenset({b"mcp-method", b"mcp-name", b"mcp-protocol-version", b"mcp-session-id"})
+_CLOSE = ((b"connection", b"close"),)
 _JSON_TYPES = frozenset(
     {b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"}
 )
@@ -82,11 +84,12 @@ class Wire:
         if len(headers) != len(raw):
             _refuse_repeats(raw)
         if b"transfer-encoding" in headers and b"content-length" in headers:
-            raise WireRefusal(
-                400, "both Content-Length and Transfer-Encoding", headers=((b"connection", b"close"),)
-            )
+            raise WireRefusal(400, "both Content-Length and Transfer-Encoding", headers=_CLOSE)
         if headers.get(b"host", b"").decode("latin-1").lower() not in self._hosts:
             raise WireRefusal(421, "this Host is not served here")
+        if scope.get("query_string"):
+            # Where tokens and session ids end up in logs; nothing here is ever read from it.
+            raise WireRefusal(400, "this endpoint takes no query string")
         origin = headers.get(b"origin")
         if origin is not None and _origin(origin.decode("latin-1")) not in self._origins:
             raise WireRefusal(403, "this Origin may not call")
@@ -106,53 +109,34 @@ class Wire:
             raise WireRefusal(415, "a compressed body is not accepted")
         bytes_max = self._settings.body_bytes_max
         declared = request.headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > bytes_max:
-            raise WireRefusal(
-                413, f"the body is over {bytes_max} bytes", headers=((b"connection", b"close"),)
-            )
-        message = await _within(receive, self._settings.body_timeout_s)
-        if not message.get("more_body"):
-            # The usual case: one message holds the whole body.
-            first: bytes = message.get("body", b"")
-            if len(first) <= bytes_max:
-                return first
-        return await self._rest(message, receive)
-
-    async def _rest(self, message: MutableMapping[str, Any], receive: Receive) -> bytes:
-        bytes_max = self._settings.body_bytes_max
-        chunks: list[bytes] = []
-        size = 0
+        if declared.isdigit() and (len(declared) > 15 or int(declared) > bytes_max):
+            raise _too_large(bytes_max)
         try:
             async with asyncio.timeout(self._settings.body_timeout_s):
-                while True:
-                    if message["type"] == "http.disconnect":
-                        raise WireRefusal(400, "the client hung up before the body was complete")
-                    chunk = message.get("body", b"")
-                    size += len(chunk)
-                    if size > bytes_max:
-                        close = ((b"connection", b"close"),)
-                        raise WireRefusal(413, f"the body is over {bytes_max} bytes", headers=close)
-                    chunks.append(chunk)
-                    if not message.get("more_body"):
-                        return b"".join(chunks)
-                    message = await receive()
+                return await _whole(receive, bytes_max)
         except TimeoutError as error:
-            raise _too_slow() from error
+            raise WireRefusal(408, "the body did not arrive in time", headers=_CLOSE) from error
 
 
-async def _within(receive: Receive, timeout_s: float) -> MutableMapping[str, Any]:
-    try:
-        async with asyncio.timeout(timeout_s):
-            message = await receive()
-    except TimeoutError as error:
-        raise _too_slow() from error
-    if message["type"] == "http.disconnect":
-        raise WireRefusal(400, "the client hung up before the body was complete")
-    return message
+async def _whole(receive: Receive, bytes_max: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise WireRefusal(400, "the client hung up before the body was complete")
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > bytes_max:
+            raise _too_large(bytes_max)
+        if not message.get("more_body"):
+            # The usual case: one message holds the whole body.
+            return b"".join((*chunks, chunk)) if chunks else chunk
+        chunks.append(chunk)
 
 
-def _too_slow() -> WireRefusal:
-    return WireRefusal(408, "the body did not arrive in time", headers=((b"connection", b"close"),))
+def _too_large(bytes_max: int) -> WireRefusal:
+    return WireRefusal(413, f"the body is over {bytes_max} bytes", headers=_CLOSE)
 
 
 def _refuse_repeats(raw: list[tuple[bytes, bytes]]) -> None:
