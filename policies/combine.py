@@ -65,6 +65,8 @@ def generated_modules(rule_packages: Sequence[tuple[str, ...]]) -> dict[str, str
     modules = {
         f"{GENERATED}stub_{at}.rego": _STUB.format(package=package) for at, package in enumerate(packages)
     }
-    lines = (_LINES.format(package=package, name=json.dumps(package)) for package in packages)
+    lines = (
+        _LINES.format(package=package, name=json.dumps(package, ensure_ascii=False)) for package in packages
+    )
     modules[f"{GENERATED}main.rego"] = _MAIN + "".join(lines)
     return modules

@@ -73,7 +73,7 @@ class Token:
     text: str
     row: int
     column: int
-    """Counted from 1 in bytes, as OPA does."""
+    """Counted from 1 in characters, as OPA does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def package_of(module: Sequence[Token]) -> Package:
     first = module[0]
     rest = module[1:]
     path: list[str] = []
-    while rest:
+    while rest and rest[0].row == first.row:
         if not path and rest[0].kind == "name":
             path.append(rest[0].text)
             rest = rest[1:]
@@ -119,7 +119,9 @@ def package_of(module: Sequence[Token]) -> Package:
 def reference(path: Sequence[str]) -> str:
     """A path as Rego writes it: ``toolgate.rules["eu-west"]``."""
     return path[0] + "".join(
-        f".{part}" if _PLAIN_NAME.fullmatch(part) and part not in _RESERVED else f"[{json.dumps(part)}]"
+        f".{part}"
+        if _PLAIN_NAME.fullmatch(part) and part not in _RESERVED
+        else f"[{json.dumps(part, ensure_ascii=False)}]"
         for part in path[1:]
     )
 
@@ -183,8 +185,7 @@ class _Place:
     def token(self, kind: str, end: int) -> Token:
         """The text from here to ``end`` as a token, and step over it."""
         text = self.text[self.at : end]
-        before = self.text[self.line_start : self.at]
-        token = Token(kind=kind, text=text, row=self.row, column=len(before.encode()) + 1)
+        token = Token(kind=kind, text=text, row=self.row, column=self.at - self.line_start + 1)
         breaks = text.count("\n")
         if breaks:
             self.row += breaks

@@ -32,21 +32,20 @@ def compile_plan(
     for name, text in modules.items():
         (source / name).write_text(text, encoding="utf-8")
     opa = _Opa(binary, folder, deadline_s)
-    capabilities = json.loads(opa.output("capabilities", "--current"))
-    capabilities["builtins"] = [row for row in capabilities["builtins"] if row["name"] not in BANNED_BUILTINS]
+    capabilities = opa.document("capabilities", "--current")
+    builtins = capabilities.get("builtins", [])
+    capabilities["builtins"] = [builtin for builtin in builtins if builtin["name"] not in BANNED_BUILTINS]
     # Without this a schema annotation could make the compiler fetch a URL.
     capabilities["allow_net"] = []
     (folder / "capabilities.json").write_text(json.dumps(capabilities), encoding="utf-8")
     bounds = ("--v1-compatible", "--capabilities", str(folder / "capabilities.json"))
     wanted = [word for entrypoint in entrypoints for word in ("-e", entrypoint)]
     archive = folder / "bundle.tar.gz"
-    text = opa.complaint("build", "-t", "plan", *wanted, *bounds, "-o", str(archive), ".")
-    if text is not None:
+    refusal = opa.complaint("build", "-t", "plan", *wanted, *bounds, "-o", str(archive), ".")
+    if refusal is not None:
         checked = opa.output("check", "--format", "json", "--max-errors", str(_ERRORS_MAX), *bounds, ".")
-        raise CompilerComplaint(_errors(checked) or [CompilerError(code="compile", message=text)])
-    with tarfile.open(archive) as members:
-        content = members.extractfile("/plan.json")
-        plan: dict[str, Any] = json.loads(content.read()) if content else {}
+        raise CompilerComplaint(_errors(checked) or [CompilerError(code="compile", message=refusal)])
+    plan = _plan(archive)
     version = opa.output("version").partition("\n")[0].removeprefix("Version:").strip()
     return plan, f"opa {version}"
 
@@ -62,6 +61,17 @@ class _Opa:
     def output(self, *words: str) -> str:
         """What the command prints, success or not."""
         return self._run(words)[1]
+
+    def document(self, *words: str) -> dict[str, Any]:
+        """The JSON object that a command prints. Raises ``CompilerComplaint`` for anything else."""
+        status, printed = self._run(words)
+        try:
+            document = json.loads(printed)
+            if status == 0 and isinstance(document, dict):
+                return document
+        except ValueError:
+            pass
+        raise _crashed(f"opa {words[0]} ended with status {status} and no answer")
 
     def complaint(self, *words: str) -> str | None:
         """None on success, else what the command printed."""
@@ -86,10 +96,23 @@ class _Opa:
             message = f"opa {words[0]} did not end within {self._deadline_s:g} s"
             raise CompilerComplaint([CompilerError(code="compiler_timeout", message=message)]) from None
         except OSError as wrong:
-            message = f"opa cannot be run: {wrong.strerror}"
-            raise CompilerComplaint([CompilerError(code="compiler_crashed", message=message)]) from wrong
+            raise _crashed(f"opa cannot be run: {wrong.strerror}") from wrong
         with printed.open("rb") as output:
             return done.returncode, output.read(_OUTPUT_BYTES_MAX).decode("utf-8", "replace")
+
+
+def _plan(archive: Path) -> dict[str, Any]:
+    try:
+        with tarfile.open(archive) as members:
+            content = members.extractfile("/plan.json")
+            plan: dict[str, Any] = json.loads(content.read() if content else b"")
+    except (OSError, KeyError, tarfile.TarError, ValueError) as wrong:
+        raise _crashed("opa build wrote no plan") from wrong
+    return plan
+
+
+def _crashed(message: str) -> CompilerComplaint:
+    return CompilerComplaint([CompilerError(code="compiler_crashed", message=message)])
 
 
 def _errors(checked: str) -> list[CompilerError]:

@@ -2,7 +2,7 @@
 
 Never import regopy here: its evaluator is not safe, and it cannot share a process with google-re2.
 rego-cpp accepts text that OPA rejects. What that could hide is caught elsewhere: unassigned and
-unknown names by the plan's verifier, version 0 rules by ``_old_style`` below.
+unknown names by the plan's verifier, the rest by ``_stricter`` below.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from policies.engines.complaints import CompilerComplaint, CompilerError
+from policies.engines.complaints import CompilerComplaint, CompilerError, misused_kinds
 from policies.engines.ir.dialect import normalise_regopy
+from policies.engines.negation import hoist_negated_operands
 from policies.syntax import UnreadableRego, tokens, version_0_places
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def compile_plan(
 
     Raises ``CompilerComplaint``.
     """
-    stricter = [error for name in modules for error in _old_style(name, modules[name])]
+    stricter = [error for name in modules for error in _stricter(name, modules[name])]
     request = {
         "modules": dict(modules),
         "entrypoints": list(entrypoints),
@@ -50,10 +51,14 @@ def compile_plan(
     if fault:
         raise CompilerComplaint(stricter or [fault])
     answer = json.loads(answer_file.read_bytes())
-    errors = stricter + [found for said in answer["errors"] for found in _errors(said, modules)]
+    theirs = [found for said in answer["errors"] for found in _errors(said, modules)]
+    # Errors of planning say again, less clearly, what the stricter reading has found.
+    errors = stricter + [error for error in theirs if not stricter or error.code != "compile"]
     if errors:
         raise CompilerComplaint(errors)
-    return normalise_regopy(answer["plan"]), f"regopy {answer['version']}"
+    plan = normalise_regopy(answer["plan"])
+    hoist_negated_operands(plan)
+    return plan, f"regopy {answer['version']}"
 
 
 def _run_child(request: str, answer_file: Path, deadline_s: float) -> CompilerError | None:
@@ -98,19 +103,22 @@ def _resident_bytes(pid: int) -> int:
         return 0
 
 
-def _old_style(name: str, text: str) -> Iterator[CompilerError]:
-    """Rules as Rego version 0 wrote them: rego-cpp gives them a meaning, OPA 1 refuses them."""
+def _stricter(name: str, text: str) -> Iterator[CompilerError]:
+    """What OPA refuses and rego-cpp gives some meaning: rules of version 0, kinds of rules mixed up."""
     try:
-        places = version_0_places(tokens(text))
+        module = tokens(text)
+        refused = [(place, "`if` keyword is required before rule body") for place in version_0_places(module)]
+        if not refused:
+            message = "conflicting rules: {} is of another kind"
+            refused = [(head, message.format(head.text)) for head in misused_kinds(module)]
     except UnreadableRego as wrong:
         yield CompilerError(
             code="rego_parse_error", message=str(wrong), file=name, row=wrong.row, column=wrong.column
         )
         return
-    for token in places:
-        message = "`if` keyword is required before rule body"
+    for place, message in refused:
         yield CompilerError(
-            code="rego_parse_error", message=message, file=name, row=token.row, column=token.column
+            code="rego_parse_error", message=message, file=name, row=place.row, column=place.column
         )
 
 
@@ -119,16 +127,20 @@ def _errors(said: str, modules: Mapping[str, str]) -> Iterator[CompilerError]:
 
     Texts are length-prefixed (``12:Invalid rule``), places are ``file|offset|length`` in bytes.
     """
-    for part in re.split(r"\n  \(error\b", said)[1:] or [said]:
+    parts = re.split(r"\n  \(error\b", said)[1:] or [said]
+    for part in parts:
         found = _MESSAGE.search(part)
         message = part[found.end() : found.end() + int(found[1])] if found else "regopy cannot compile this"
         place = _PLACE.search(part)
         if not place or place[1] not in modules:
             yield CompilerError(code="compile", message=message)
             continue
-        before = modules[place[1]].encode()[: int(place[2])]
-        row = before.count(b"\n") + 1
-        column = len(before) - (before.rfind(b"\n") + 1) + 1
+        # Of a bracket that is not closed the whole file is said to be unclosed as well.
+        if place[2] == "0" and len(parts) > 1:
+            continue
+        before = modules[place[1]].encode()[: int(place[2])].decode("utf-8", "ignore")
+        row = before.count("\n") + 1
+        column = len(before) - before.rfind("\n")
         # An error that has its own place comes from reading the text, others from planning it.
         code = "rego_parse_error" if part.startswith(" ") else "compile"
         yield CompilerError(code=code, message=message, file=place[1], row=row, column=column)

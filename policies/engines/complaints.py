@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from policies.bundle import RULES
 from policies.combine import GENERATED
 from policies.model import Problem
 from policies.syntax import UnreadableRego, package_of, statement_starts, tokens
@@ -13,22 +16,36 @@ from policies.syntax import UnreadableRego, package_of, statement_starts, tokens
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from policies.syntax import Token
+
 _NEUTRAL = re.compile(r"(?:[\w./-]*/)?\b(tg_\d{5}\.rego)\b")
-_KINDS = ("allow", "deny", "hold", "on_result")
+_SET_KINDS = frozenset({"deny", "hold", "on_result"})
+
+_KIND_HINT = "deny, hold and on_result are sets: deny contains {...} if {...}; allow is: allow if {...}"
 
 # (pattern in the message, our code or "" to keep the compiler's, hint). The first match counts.
 _ADVICE = (
-    (r"conflicting rules|rule body for (?:set|object)", "rule_kind",
-     "deny, hold and on_result are sets: deny contains {...} if {...}; allow is: allow if {...}"),
+    (
+        r"conflicting rules(:| data\.toolgate\.rules\S*\.(allow|deny|hold|on_result)) ",
+        "rule_kind",
+        _KIND_HINT,
+    ),
+    (r"rule data\.toolgate\.rules\S*\.(allow|deny|hold|on_result) conflicts with", "rule_kind", _KIND_HINT),
+    (r"rule body for (set|object) rule", "rule_kind", _KIND_HINT),
+    (r"conflicting rules", "rule_kind", "one name is either one value, a set or a function"),
+    (r"[Mm]ultiple default", "rule_kind", "give one default in all files of a package"),
     (r"undefined function", "unknown_function", "misspelt, or a function that policies may not use"),
-    (r"multiple default rules|Multiple default", "rule_kind", "give one default in all files of a package"),
     (r"is unsafe", "", "every name needs a value: is it misspelt, or meant as input.<name>?"),
+    (r"Invalid rule head", "", "with regopy, braces are needed around every: allow if { every ... }"),
     (r"is recursive", "", "a rule may not depend on itself, even through others"),
-    (r"`if` keyword|`contains` keyword|before rule body|not permitted in rego_v1", "",
-     "write: allow if {...}  and  deny contains {...} if {...}"),
+    (r"`if` keyword|`contains` keyword", "", "write: allow if {...}  and  deny contains {...} if {...}"),
     (r"undefined ref", "", "no such rule or value in that package"),
-    (r"[Uu]nexpected|[Ii]nvalid|unclosed|expected", "", "look here and before for an open bracket or quote"),
-)  # fmt: skip
+    (
+        r"[Uu]nexpected|[Ii]nvalid|[Ii]llegal|unclosed|expected",
+        "",
+        "look here and before for an open bracket or quote",
+    ),
+)
 _CODES = {"parse": "syntax", "unsafe_var": "unsafe_variable"}
 
 
@@ -68,8 +85,10 @@ def placed(
         pattern = next((row for row in _ADVICE if re.search(row[0], message)), ("", "", ""))
         code = error.code.removeprefix("rego_").removesuffix("_error")
         file, row, column = names.get(error.file, ""), error.row, error.column
-        if file.startswith(GENERATED) or (not file and pattern[1] == "rule_kind"):
-            file, row, column = _culprit(message, file, modules)
+        if pattern[2] == _KIND_HINT:
+            file, row, column = _misused_kind(modules) or (file, row, column)
+        if file.startswith(GENERATED):
+            file, row, column = "", 0, 0
         yield Problem(
             code=pattern[1] or _CODES.get(code, code),
             message=message,
@@ -80,24 +99,22 @@ def placed(
         )
 
 
-def _culprit(message: str, file: str, modules: Mapping[str, str]) -> tuple[str, int, int]:
-    """The author's rule that an error in generated text is about: same package, one of the four names."""
-    kinds = [kind for kind in _KINDS if re.search(rf"\b{kind}\b", message)] or _KINDS
-    wanted = _package(modules.get(file, ""))
+def misused_kinds(module: Sequence[Token]) -> Iterator[Token]:
+    """Heads in a rule module that make ``allow`` a set or function, or one of the sets something else."""
+    if package_of(module).path[:2] != RULES:
+        return
+    following = dict(itertools.pairwise(module))
+    for head in statement_starts(module):
+        after = following[head].text if head in following else ""
+        if (head.text in _SET_KINDS and after != "contains") or (
+            head.text == "allow" and after in {"contains", "[", "("}
+        ):
+            yield head
+
+
+def _misused_kind(modules: Mapping[str, str]) -> tuple[str, int, int] | None:
     for name, text in modules.items():
-        if name.startswith(GENERATED) or (wanted and _package(text) != wanted):
-            continue
-        try:
-            starts = [token for token in statement_starts(tokens(text)) if token.text in kinds]
-        except UnreadableRego:
-            continue
-        if starts:
-            return name, starts[0].row, starts[0].column
-    return "", 0, 0
-
-
-def _package(text: str) -> tuple[str, ...]:
-    try:
-        return package_of(tokens(text)).path
-    except UnreadableRego:
-        return ()
+        with contextlib.suppress(UnreadableRego):
+            for head in misused_kinds(tokens(text)):
+                return name, head.row, head.column
+    return None

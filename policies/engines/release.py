@@ -10,16 +10,10 @@ from policies.archive import archive_bundle
 from policies.bundle import BANNED_BUILTINS, in_order, load_bundle
 from policies.combine import ENTRYPOINT, GENERATED, generated_modules
 from policies.engines.compiler import CompilerChoice, compile_modules
-from policies.engines.ir.errors import BudgetExceeded, EvaluationConflict, EvaluationFailed, PlanRejected
-from policies.engines.ir.program import Limits, Prepared, Program
-from policies.errors import (
-    PolicyBudgetExceeded,
-    PolicyConflict,
-    PolicyCrashed,
-    PolicyRejected,
-    PolicyUnavailable,
-    PolicyUndefined,
-)
+from policies.engines.decision import decision_of
+from policies.engines.ir.errors import PlanRejected
+from policies.engines.ir.program import Prepared, Program
+from policies.errors import PolicyRejected, PolicyUnavailable
 from policies.library import library_modules
 from policies.model import Loaded, Problem
 from policies.syntax import reference
@@ -31,9 +25,9 @@ if TYPE_CHECKING:
     from policies.bundle import Bundle
     from policies.model import Verdict
 
-SMOKE_STEPS_MAX = 2_000_000
+TRIAL_STEPS_MAX = 2_000_000
 # A request like no real one: it must get an answer, whatever the answer is.
-SMOKE_REQUEST: Mapping[str, Any] = {
+TRIAL_REQUEST: Mapping[str, Any] = {
     "version": 1,
     "subject": {
         "type": "user",
@@ -47,14 +41,14 @@ SMOKE_REQUEST: Mapping[str, Any] = {
     "action": {"name": "tools/call"},
     "resource": {
         "type": "tool",
-        "id": "toolgate/smoke",
+        "id": "toolgate/trial",
         "server": "toolgate",
-        "name": "smoke",
+        "name": "trial",
         "annotations": {},
         "labels": [],
         "definition_digest": "",
     },
-    "tool": {"id": "toolgate/smoke", "server": "toolgate", "name": "smoke"},
+    "tool": {"id": "toolgate/trial", "server": "toolgate", "name": "trial"},
     "arguments": {},
     "context": {
         "agent": "toolgate",
@@ -102,10 +96,7 @@ def build_release(source: Path, *, compiler: CompilerChoice, archive: Path | Non
     bundle = load_bundle(source)
     modules = {**bundle.modules, **library_modules(), **generated_modules(bundle.rule_packages)}
     compiled = compile_modules(modules, entrypoints=(ENTRYPOINT,), compiler=compiler)
-    try:
-        program = Program.from_plan(compiled.plan, banned=BANNED_BUILTINS)
-    except PlanRejected as rejected:
-        raise PolicyRejected(in_order(_plan_problems(rejected))) from rejected
+    program, prepared = _ready(compiled.plan, dict(bundle.data))
     release = Release(
         bundle=bundle,
         loaded=Loaded(
@@ -117,7 +108,7 @@ def build_release(source: Path, *, compiler: CompilerChoice, archive: Path | Non
         ),
         plan=compiled.plan,
         program=program,
-        prepared=program.prepare(dict(bundle.data)),
+        prepared=prepared,
     )
     _try_out(release)
     if archive:
@@ -125,44 +116,22 @@ def build_release(source: Path, *, compiler: CompilerChoice, archive: Path | Non
     return release
 
 
-def decision_of(
-    program: Program, prepared: Prepared, evaluation: Mapping[str, Any], *, steps_max: int
-) -> Any:
-    """What ``toolgate/main/decision`` answers, as JSON. Raises ``PolicyUnavailable``."""
-    now_ns = _now_ns(evaluation)
+def _ready(plan: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[Program, Prepared]:
     try:
-        results = program.evaluate(
-            ENTRYPOINT, evaluation, prepared, now_ns=now_ns, limits=Limits(steps_max=steps_max)
-        )
-    except BudgetExceeded as exceeded:
-        raise PolicyBudgetExceeded(str(exceeded)) from exceeded
-    except EvaluationConflict as conflict:
-        raise PolicyConflict(str(conflict)) from conflict
-    except EvaluationFailed as failed:
-        raise PolicyCrashed(str(failed)) from failed
+        program = Program.from_plan(plan, banned=BANNED_BUILTINS)
+        return program, program.prepare(data)
+    except PlanRejected as rejected:
+        raise PolicyRejected(in_order(_plan_problems(rejected))) from rejected
     except Exception as defect:
-        # The true edge of generated code: whatever it does, the call it was asked about is not allowed.
-        raise PolicyCrashed(f"the evaluator failed: {type(defect).__name__}: {defect}") from defect
-    if not results:
-        raise PolicyUndefined("the policy is undefined for this request")
-    return results[0]["result"]
-
-
-def _now_ns(evaluation: Mapping[str, Any]) -> int:
-    """The time the request says it is; policy knows no other."""
-    try:
-        unix = evaluation["context"]["time"]["unix"]
-        if evaluation["version"] == 1 and type(unix) in {int, float}:
-            return int(unix * 1_000_000_000)
-    except (KeyError, TypeError, OverflowError, ValueError):
-        pass
-    raise PolicyCrashed("the evaluation request is not a version 1 document with context.time.unix")
+        # The edge between a plan from outside and code made of it: a defect there must not end a reload.
+        message = f"the evaluator cannot take this policy: {type(defect).__name__}: {defect}"
+        raise PolicyRejected((Problem(code="evaluator_failed", message=message),)) from defect
 
 
 def _try_out(release: Release) -> None:
     """One evaluation before anyone depends on it: finds what no static check sees."""
     try:
-        release.evaluate(SMOKE_REQUEST, steps_max=SMOKE_STEPS_MAX)
+        release.evaluate(TRIAL_REQUEST, steps_max=TRIAL_STEPS_MAX)
     except PolicyUnavailable as fault:
         hint = "every request must get an answer, also one about an unknown tool"
         message = f"a trial request failed with {fault.code}: {fault.reason}"

@@ -15,8 +15,8 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from policies.bundle import BANNED_BUILTINS
+from policies.engines.decision import decision_of
 from policies.engines.ir.program import Prepared, Program
-from policies.engines.release import decision_of
 from policies.errors import PolicyBudgetExceeded, PolicyCrashed, PolicyUnavailable
 
 if TYPE_CHECKING:

@@ -42,6 +42,10 @@ class WorkerGone(PolicyError):
     code = "policy_worker_gone"
 
 
+class WorkerLate(WorkerGone):
+    """It was killed because its deadline had passed."""
+
+
 class Worker:
     """One process and the pipe to it. Used by one thread at a time; only ``kill`` may come from another."""
 
@@ -50,8 +54,7 @@ class Worker:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._keys: list[str] = []
-        self.late = False
-        """It was killed because its deadline had passed."""
+        self._late = False
 
     def ready(self, release: Release | None) -> None:
         """Running, with this release loaded. Blocks for as long as that takes; raises ``WorkerGone``."""
@@ -67,7 +70,7 @@ class Worker:
 
     def kill_late(self) -> None:
         """End the process because the evaluation in it has used up its time."""
-        self.late = True
+        self._late = True
         self.kill()
 
     def kill(self) -> None:
@@ -90,24 +93,26 @@ class Worker:
 
     def _start(self) -> None:
         self.close()
-        self.late = False
+        self._late = False
         self._keys = []
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         try:
             with theirs:
-                self._process = context.Process(
+                process = context.Process(
                     target=worker.serve,
                     args=(theirs, self._memory_bytes_max),
                     name="policy-worker",
                     daemon=True,
                 )
-                self._process.start()
+                process.start()
+            # Only now: a process object that has not started cannot be killed.
+            self._process = process
             if not self._pipe.poll(START_DEADLINE_S):
                 raise WorkerGone("it did not start in time")
             self._pipe.recv_bytes()
         except (OSError, EOFError, RuntimeError) as wrong:
-            raise WorkerGone(f"it could not be started: {wrong or type(wrong).__name__}") from wrong
+            raise WorkerGone(f"it could not be started: {type(wrong).__name__} {wrong}") from wrong
 
     def _load(self, release: Release) -> None:
         if release.key in self._keys:
@@ -125,7 +130,9 @@ class Worker:
             self._pipe.send_bytes(json.dumps(request).encode())
             reply: dict[str, Any] = json.loads(self._pipe.recv_bytes())
         except (OSError, EOFError) as wrong:
-            raise WorkerGone("it ended without a reply") from wrong
+            late = self._late
+            self.close()
+            raise (WorkerLate if late else WorkerGone)("it ended without a reply") from wrong
         return reply
 
 
@@ -191,9 +198,9 @@ class WorkerPool:
         try:
             # Shielded: a caller that goes away does not free a worker that is still busy.
             reply = await asyncio.shield(asked)
+        except WorkerLate:
+            raise PolicyTimeout("the evaluation was stopped at its deadline") from None
         except WorkerGone as gone:
-            if lent.late:
-                raise PolicyTimeout("the evaluation was stopped at its deadline") from None
             raise PolicyCrashed(f"the policy worker failed: {gone}") from gone
         if "fault" in reply:
             raise _FAULTS.get(reply["fault"], PolicyCrashed)(reply["reason"])
