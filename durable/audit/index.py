@@ -29,11 +29,13 @@ BATCH_ENTRIES_MAX = 2000
 BATCH_PAUSE_S = 0.05
 RETRY_S = 5.0
 QUERY_ROWS_MAX = 1000
+VERSION = 1
+"""Of the schema; a file of another one is made again."""
 
-_SCHEMA = """
+_SCHEMA = f"""
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
-PRAGMA user_version = 1;
+PRAGMA user_version = {VERSION};
 CREATE TABLE IF NOT EXISTS log (genesis BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS entry (
     seq INTEGER PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, call TEXT NOT NULL,
@@ -225,6 +227,7 @@ def connect(directory: Path) -> sqlite3.Connection:
     """The one connection that writes; makes the file, or makes it again if it is of another log."""
     connection = sqlite3.connect(Layout(directory).index, isolation_level=None, check_same_thread=False)
     try:
+        _check(connection.execute("PRAGMA user_version").fetchone()[0] in {0, VERSION})
         connection.executescript(_SCHEMA)
         first = next(located_lines(directory), None)
         genesis = leaf_hash(first.line) if first else b""
@@ -266,7 +269,7 @@ def remove(directory: Path) -> None:
 
 def _check(belongs: bool) -> None:  # noqa: FBT001 - reads as an assertion
     if not belongs:
-        raise StaleIndex("it is of another log")
+        raise StaleIndex("it is of another log or another schema")
 
 
 def _insert(connection: sqlite3.Connection, batch: list[tuple[str | int, ...]]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from durable.errors import AuditLocked
@@ -33,8 +34,10 @@ class DirectoryLock:
                 pid=pid,
                 next_step=f"ps -p {pid}" if pid else f"fuser -v {path}",
             ) from exc
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):
+            # The name is a courtesy; the lock is held without it, also on a full disk.
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Give it back. The file stays: removing it would let two processes lock two files."""

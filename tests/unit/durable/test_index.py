@@ -111,7 +111,7 @@ def test_every_query_asks_for_a_tenant_or_says_operator_in_its_name() -> None:
         assert name.startswith("operator_") or list(inspect.signature(method).parameters)[1] == "tenant"
 
 
-@pytest.mark.parametrize("damage", ["delete", "garbage", "empty", "other schema", "rows of another log"])
+@pytest.mark.parametrize("damage", ["delete", "garbage", "empty", "other schema", "later version", "rows of another log"])
 async def test_a_damaged_index_is_made_again(
     folder: Any, monkeypatch: pytest.MonkeyPatch, intent: Make, damage: str
 ) -> None:
@@ -129,6 +129,10 @@ async def test_a_damaged_index_is_made_again(
         path.unlink()
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("CREATE TABLE entry (seq INTEGER PRIMARY KEY, tenant TEXT)")
+    elif damage == "later version":
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("PRAGMA user_version = 2")
+            connection.execute("UPDATE entry SET call = 'as a later version means it'")
     else:
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE log SET genesis = x'00'")
