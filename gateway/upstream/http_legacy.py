@@ -33,8 +33,6 @@ REQUESTS_SERVED_MAX = 64
 
 RESUMES_MAX = 20
 RESUME_PAUSE_S = 1.0
-SILENCE_S = 300.0
-"""A GET stream that says nothing for this long may be dead; it is opened anew."""
 
 _SESSION_ID = re.compile(r"[!-~]{1,1024}")
 
@@ -67,9 +65,9 @@ class LegacyHttp:
         self._on_changed: Callable[[], None] | None = None
 
     async def initialize(self) -> Answer:
-        """Start over: forget every session and open the control session."""
+        """Start over: end every session and open the control session."""
         self._control.close()
-        self._sessions.clear()
+        self._end(self._sessions.clear())
         return await self._handshake(self._control, self._settings.list_timeout_s)
 
     async def list_page(self, cursor: str | None, *, deadline_s: float) -> Answer:
@@ -112,9 +110,7 @@ class LegacyHttp:
         await self._open(self._control, self._settings.list_timeout_s)
         headers = {"Accept": EVENT_STREAM, **self._control.headers}
         try:
-            return await self._wire.listen(
-                headers=headers, on_message=self._receiver(self._control, 0, None), idle_s=SILENCE_S
-            )
+            return await self._wire.listen(headers=headers, on_message=self._receiver(self._control, 0, None))
         except UpstreamRefused as refusal:
             if refusal.status == 404 and self._control.id is not None:
                 self._control.close()

@@ -9,7 +9,7 @@ import yarl
 
 from gateway.egress import Destination
 from gateway.errors import MalformedMessage, UpstreamGarbled, UpstreamGone, UpstreamRefused
-from gateway.upstream.messages import answer_to, read_error, read_message, shown
+from gateway.upstream.messages import answer_to, read_error, read_off_loop, shown
 from gateway.upstream.sse import SseParser
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 EVENT_STREAM = "text/event-stream"
 POST_HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+
+SILENCE_S = 300.0
+"""A stream that stays open but says nothing for this long may be dead; it is opened anew."""
 
 STREAM_EVENT_BYTES_MAX = 1 << 20
 """Of one event on a stream that stays open; notifications are small."""
@@ -92,9 +95,10 @@ class HttpWire:
         ) as answer:
             kind = answer.media_type
             if answer.status == 200 and kind == "application/json":
-                return self._read(number, await answer.read(), answer, strict=strict)
+                return await self._read(number, await answer.read(), answer, strict=strict)
             if answer.status == 200 and kind == EVENT_STREAM:
-                return await self._from_stream(number, answer, on_message, strict=strict)
+                idle_s = SILENCE_S if deadline_s is None else None
+                return await self._from_stream(number, answer, on_message, strict=strict, idle_s=idle_s)
             return await self._from_failure(number, answer, kind)
 
     async def resume(
@@ -132,10 +136,8 @@ class HttpWire:
         ) as answer:
             answer.enough()
 
-    async def listen(
-        self, *, headers: Mapping[str, str], on_message: OnMessage, idle_s: float
-    ) -> float | None:
-        """Read the GET stream until it ends or was silent for ``idle_s``.
+    async def listen(self, *, headers: Mapping[str, str], on_message: OnMessage) -> float | None:
+        """Read the GET stream until it ends or is silent for too long.
 
         Returns:
             The pause the server asks for before the next attempt, in seconds, or None.
@@ -150,32 +152,41 @@ class HttpWire:
             if answer.status != 200 or answer.media_type != EVENT_STREAM:
                 raise UpstreamRefused(f"{self.party} offers no event stream", sent=True, status=answer.status)
             try:
-                async for chunk in answer.chunks(idle_s=idle_s):
+                async for chunk in answer.chunks(idle_s=SILENCE_S):
                     for event in parser.feed(chunk):
                         if event.data:
-                            await on_message(read_message(event.data))
+                            await on_message(await self._message(event.data))
             except MalformedMessage as error:
                 raise self._garbled(error) from error
         return parser.retry_s
 
-    def _read(self, number: int, body: bytes, answer: HttpAnswer, *, strict: bool = True) -> Answer:
+    async def _read(self, number: int, body: bytes, answer: HttpAnswer, *, strict: bool = True) -> Answer:
         try:
-            message = read_message(body, strict=strict)
+            message = await self._message(body, strict=strict)
         except MalformedMessage as error:
             raise self._garbled(error) from error
         return answer_to(number, message, party=self.party, status=answer.status, headers=answer.headers)
 
+    async def _message(self, body: bytes, *, strict: bool = True) -> Message:
+        return await read_off_loop(body, elements_max=self.settings.answer_elements_max, strict=strict)
+
     async def _from_stream(
-        self, number: int, answer: HttpAnswer, on_message: OnMessage | None, *, strict: bool
+        self,
+        number: int,
+        answer: HttpAnswer,
+        on_message: OnMessage | None,
+        *,
+        strict: bool,
+        idle_s: float | None = None,
     ) -> Answer:
         parser = SseParser(event_bytes_max=self.settings.answer_bytes_max)
         found: Answer | None = None
-        async for chunk in answer.chunks():
+        async for chunk in answer.chunks(idle_s=idle_s):
             try:
                 for event in parser.feed(chunk):
                     if not event.data or event.name != "message":
                         continue
-                    message = read_message(event.data, strict=strict)
+                    message = await self._message(event.data, strict=strict)
                     if message.method is not None:
                         if on_message is not None:
                             await on_message(message)
@@ -206,7 +217,7 @@ class HttpWire:
         words = ""
         if kind == "application/json":
             try:
-                message = read_message(await answer.read())
+                message = await self._message(await answer.read())
             except MalformedMessage:
                 message = None
             if message is not None and message.error is not None:

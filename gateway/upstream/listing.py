@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gateway.core.strict_json import read_json
 from gateway.errors import InvalidParams, MalformedMessage, UpstreamGarbled, UpstreamRefused
-from gateway.upstream.messages import shown
+from gateway.upstream.messages import OFF_LOOP_BYTES, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,9 +46,12 @@ async def all_tools(fetch: FetchPage, settings: UpstreamSettings, *, party: str)
     size = 0
     for _ in range(settings.pages_max):
         answer = await fetch(cursor)
-        page = _page(answer, party)
         size += len(answer.result or b"")
-        tools.extend(map(_element, page.tools))
+        if len(answer.result or b"") > OFF_LOOP_BYTES:
+            found, cursor = await asyncio.to_thread(_page, answer, party)
+        else:
+            found, cursor = _page(answer, party)
+        tools.extend(found)
         if len(tools) > settings.tools_max:
             raise UpstreamGarbled(
                 f"{party} lists more than {settings.tools_max} tools",
@@ -58,7 +62,6 @@ async def all_tools(fetch: FetchPage, settings: UpstreamSettings, *, party: str)
             raise UpstreamGarbled(
                 f"{party} lists more than {settings.answer_bytes_max} bytes of tools", sent=True
             )
-        cursor = page.nextCursor
         if not cursor:
             return tuple(tools)
         if cursor in cursors:
@@ -71,15 +74,16 @@ async def all_tools(fetch: FetchPage, settings: UpstreamSettings, *, party: str)
     )
 
 
-def _page(answer: Answer, party: str) -> _Page:
+def _page(answer: Answer, party: str) -> tuple[list[Any], str | None]:
     if (error := answer.error_object) is not None:
         raise UpstreamRefused(
             f"{party} does not list its tools: {shown(error.message)} ({error.code})", sent=True
         )
     try:
-        return _read_page(answer.result or b"")
+        page = _read_page(answer.result or b"")
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise UpstreamGarbled(f"{party} answered tools/list without a list of tools", sent=True) from error
+    return [_element(tool) for tool in page.tools], page.nextCursor
 
 
 def _element(raw: msgspec.Raw) -> Any:

@@ -6,6 +6,7 @@ for byte, so that no member and no digit is lost by a model that does not know i
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,6 +40,9 @@ INVALID_PARAMS = -32602
 
 TOOLS_CHANGED = "notifications/tools/list_changed"
 PROGRESS = "notifications/progress"
+
+OFF_LOOP_BYTES = 256 << 10
+"""Larger messages are read in a thread."""
 
 _META_PREFIX = "io.modelcontextprotocol/"
 _ABSENT = msgspec.UNSET
@@ -143,17 +147,43 @@ def reply_to(message: Message) -> bytes:
     )
 
 
-def read_message(body: bytes, *, strict: bool = True) -> Message:
+def outline(body: bytes) -> tuple[int | str | None, str | None]:
+    """The id and the method of a message, at a fiftieth of the cost of reading it; for routing only.
+
+    Raises:
+        MalformedMessage: not the outside of a JSON-RPC message.
+    """
+    try:
+        envelope = _read_envelope(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise MalformedMessage("not a JSON-RPC message") from error
+    number = None if isinstance(envelope.id, msgspec.UnsetType) else envelope.id
+    return number, None if isinstance(envelope.method, msgspec.UnsetType) else envelope.method
+
+
+async def read_off_loop(body: bytes, *, elements_max: int, strict: bool = True) -> Message:
+    """``read_message``, in a thread where it would hold up everybody else."""
+    if len(body) <= OFF_LOOP_BYTES:
+        return read_message(body, elements_max=elements_max, strict=strict)
+    return await asyncio.to_thread(read_message, body, elements_max=elements_max, strict=strict)
+
+
+def read_message(body: bytes, *, elements_max: int, strict: bool = True) -> Message:
     """Parse one message.
 
     Args:
         body: one JSON text.
+        elements_max: members and array elements, all levels together. 10 MiB of ``[],[],`` would
+            become a quarter of a gigabyte of objects, and hold up the loop for seconds.
         strict: False leaves the inside of ``result`` unread, for a caller that reads each of its
             elements strictly by itself.
 
     Raises:
-        MalformedMessage: not JSON as we read it, not JSON-RPC 2.0, or both or neither of an answer's halves.
+        MalformedMessage: not JSON as we read it, not JSON-RPC 2.0, too many elements, or both or
+            neither of an answer's halves.
     """
+    if len(body) > elements_max and _has_more_elements(body, elements_max):
+        raise MalformedMessage(f"more than {elements_max} members and elements")
     value = check_json(body) if strict else None
     try:
         envelope = _read_envelope(body)
@@ -177,6 +207,21 @@ def read_message(body: bytes, *, strict: bool = True) -> Message:
         raise MalformedMessage("the result is not an object")
     assert isinstance(result, msgspec.Raw)
     return Message(id=number, method=None, params=b"{}", result=bytes(result), members=members)
+
+
+def _has_more_elements(body: bytes, elements_max: int) -> bool:
+    """Whether there are more commas and opening brackets than that outside of strings."""
+    if _count_elements(body) <= elements_max:
+        return False
+    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Every string is a key or an element; with more than this the next line would build too many pieces.
+    if bare.count(b'"') > 4 * elements_max:
+        return True
+    return _count_elements(b"".join(bare.split(b'"')[::2])) > elements_max
+
+
+def _count_elements(text: bytes) -> int:
+    return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
 def _checked_error(raw: msgspec.Raw) -> bytes:

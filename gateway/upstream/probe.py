@@ -81,7 +81,7 @@ async def _try_modern(talk: Dialogue, *, only: bool) -> Peer | None:
         versions = _named_versions(error.data) if error.code == UNSUPPORTED_VERSION else None
         peer = None
     if peer is None and (
-        only or (error is not None and versions and not LEGACY_VERSIONS.intersection(versions))
+        only or (error is not None and versions is not None and not LEGACY_VERSIONS.intersection(versions))
     ):
         named = ", ".join(shown(str(version), chars_max=20) for version in (versions or ["none we know"])[:8])
         raise UpstreamRefused(

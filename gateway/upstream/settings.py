@@ -70,6 +70,9 @@ class UpstreamSettings(BaseModel):
         15, gt=0, le=600, description="for initialize over HTTP, and for each page of tools/list"
     )
     answer_bytes_max: int = Field(10 << 20, ge=1024, description="one answer, its event stream included")
+    answer_elements_max: int = Field(
+        200_000, ge=100, description="members and array elements of one answer, all levels together"
+    )
     tools_max: int = Field(1000, ge=1, description="tools over all pages")
     pages_max: int = Field(100, ge=1, description="pages of one tools/list")
     sessions_max: int = Field(256, ge=1, description="legacy sessions kept open at once")

@@ -31,14 +31,17 @@ if TYPE_CHECKING:
     from gateway.errors import UpstreamError
     from gateway.ports import ProgressSink, ToolReply, ToolSend
     from gateway.upstream.link import Peer
-    from gateway.upstream.messages import Answer, Message
+    from gateway.upstream.messages import Answer
     from gateway.upstream.settings import UpstreamSettings
 
-    # A progress notification's params, an answer, an error, or (as text) how the child ended.
-    Item = dict[str, Any] | Message | UpstreamError | str
+    # A progress notification's params, an answer's line, an error, or (as text) how the child ended.
+    Item = dict[str, Any] | bytes | UpstreamError | str
 
 PROGRESS_HELD_MAX = 64
 LISTEN_PAUSE_S = 5.0
+
+UNASKED_BYTES_MAX = 64 << 10
+"""Of a notification or request; a larger one is cut, and so no longer one."""
 
 
 class _Waiting:
@@ -204,14 +207,14 @@ class StdioLink:
             )
             return
         try:
-            message = messages.read_message(line)
+            number, method = messages.outline(line)
         except MalformedMessage as error:
-            self._take_malformed(line, error.reason)
+            self._blame(messages.claimed_id(line), error.reason)
             return
-        if message.method is None:
-            self._take_answer(message)
+        if method is None:
+            self._take_answer(number, line)
         else:
-            self._take_unasked(message)
+            self._take_unasked(line)
 
     def on_exit(self, reason: str) -> None:
         """Tell everybody who waits."""
@@ -220,27 +223,21 @@ class StdioLink:
         for waiting in self._pending.values():
             waiting.put(reason)
 
-    def _take_answer(self, message: Message) -> None:
+    def _take_answer(self, number: int | str | None, line: bytes) -> None:
         # A wrong or second id answers nobody; who waits for the right one has a deadline.
-        waiting = self._pending.get(message.id) if type(message.id) is int else None
+        waiting = self._pending.get(number) if type(number) is int else None
         if waiting is None:
             self._count_noise()
             return
         self._noise = 0
-        waiting.put(message)
+        waiting.put(line)
 
-    def _take_malformed(self, line: bytes, reason: str) -> None:
-        number = messages.claimed_id(line)
-        waiting = self._pending.get(number) if number is not None else None
-        if waiting is not None and not waiting.strict:
-            try:
-                waiting.put(messages.read_message(line, strict=False))
-            except MalformedMessage:
-                self._blame(number, reason)
+    def _take_unasked(self, line: bytes) -> None:
+        try:
+            message = messages.read_message(line[:UNASKED_BYTES_MAX], elements_max=UNASKED_BYTES_MAX)
+        except MalformedMessage:
+            self._count_noise()
             return
-        self._blame(number, reason)
-
-    def _take_unasked(self, message: Message) -> None:
         self._count_noise()
         if message.method == messages.TOOLS_CHANGED:
             if self._on_changed is not None:
@@ -258,7 +255,7 @@ class StdioLink:
         self._count_noise()
         waiting = self._pending.get(number) if number is not None else None
         if waiting is not None:
-            waiting.put(UpstreamGarbled(f"{self.party} sent an unusable answer: {reason}", sent=True))
+            waiting.put(self._unusable(reason))
 
     def _count_noise(self) -> None:
         self._noise += 1
@@ -312,10 +309,21 @@ class StdioLink:
                 raise UpstreamGone(f"{self.party} {item}", sent=True)
             if isinstance(item, Exception):
                 raise item
-            if not isinstance(item, dict):
-                return messages.answer_to(number, item, party=self.party)
+            if isinstance(item, bytes):
+                return await self._read(number, item, strict=waiting.strict)
             if on_progress is not None:
                 await on_progress(item)
+
+    async def _read(self, number: int, line: bytes, *, strict: bool) -> Answer:
+        elements_max = self._settings.answer_elements_max
+        try:
+            message = await messages.read_off_loop(line, elements_max=elements_max, strict=strict)
+        except MalformedMessage as error:
+            raise self._unusable(error.reason) from error
+        return messages.answer_to(number, message, party=self.party)
+
+    def _unusable(self, reason: str) -> UpstreamGarbled:
+        return UpstreamGarbled(f"{self.party} sent an unusable answer: {reason}", sent=True)
 
     @staticmethod
     def _cancel(child: Child, number: int, *, wanted: bool) -> None:

@@ -13,9 +13,13 @@ from gateway.upstream import messages
 PARTY = "upstream 'x'"
 
 
+def read(body, *, strict=True, elements_max=1000):
+    return messages.read_message(body, strict=strict, elements_max=elements_max)
+
+
 def test_a_result_is_kept_byte_for_byte():
     result = b'{ "a":1.0, "b" : [1e2,12345678901234567890], "unknown":{"c":null} }'
-    message = messages.read_message(b'{"jsonrpc":"2.0","x":1,"id":3,"result":' + result + b"}")
+    message = read(b'{"jsonrpc":"2.0","x":1,"id":3,"result":' + result + b"}")
     assert message.result == result
     assert message.id == 3
     assert message.members["unknown"] == {"c": None}
@@ -47,26 +51,26 @@ def test_a_result_is_kept_byte_for_byte():
 )
 def test_what_is_no_message_is_refused(body):
     with pytest.raises(MalformedMessage):
-        messages.read_message(body)
+        read(body)
 
 
 def test_a_loose_reading_looks_only_at_the_outside():
     body = b'{"jsonrpc":"2.0","id":1,"result":{"tools":[{"a":1,"a":2}]}}'
-    assert messages.read_message(body, strict=False).result == b'{"tools":[{"a":1,"a":2}]}'
+    assert read(body, strict=False).result == b'{"tools":[{"a":1,"a":2}]}'
     with pytest.raises(MalformedMessage):
-        messages.read_message(b'{"jsonrpc":"2.0","id":1}', strict=False)
+        read(b'{"jsonrpc":"2.0","id":1}', strict=False)
 
 
 @pytest.mark.parametrize("number", [1, "7", None])
 def test_only_the_number_that_was_asked_is_answered(number):
-    message = messages.read_message(json.dumps({"jsonrpc": "2.0", "id": number, "result": {}}).encode())
+    message = read(json.dumps({"jsonrpc": "2.0", "id": number, "result": {}}).encode())
     with pytest.raises(UpstreamGarbled, match="wrong id"):
         messages.answer_to(7, message, party=PARTY)
 
 
 def reply(result, *, era="modern"):
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode()
-    answer = messages.answer_to(1, messages.read_message(body), party=PARTY)
+    answer = messages.answer_to(1, read(body), party=PARTY)
     return messages.tool_reply(answer, era=era, party=PARTY)
 
 
@@ -95,7 +99,7 @@ def test_an_is_error_of_another_type_is_refused(value):
 def test_an_error_is_handed_on_and_a_lost_version_is_not():
     def answer(code):
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "error": {"code": code, "message": "m", "data": 1.50}})
-        return messages.answer_to(1, messages.read_message(body.encode()), party=PARTY)
+        return messages.answer_to(1, read(body.encode()), party=PARTY)
 
     assert json.loads(messages.tool_reply(answer(-32602), era="modern", party=PARTY).error)["code"] == -32602
     with pytest.raises(UpstreamRefused) as caught:
@@ -114,7 +118,7 @@ def test_a_call_carries_its_arguments_unchanged_and_its_number_as_progress_token
 
 def progress(**params):
     body = json.dumps({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
-    return messages.progress_of(messages.read_message(body.encode()))
+    return messages.progress_of(read(body.encode()))
 
 
 def test_progress_is_read_with_its_token_apart():
@@ -127,7 +131,7 @@ def test_progress_is_read_with_its_token_apart():
 def test_a_ping_is_served_and_everything_else_declined():
     def ours(method):
         body = json.dumps({"jsonrpc": "2.0", "id": "a", "method": method})
-        return json.loads(messages.reply_to(messages.read_message(body.encode())))
+        return json.loads(messages.reply_to(read(body.encode())))
 
     assert ours("ping") == {"jsonrpc": "2.0", "id": "a", "result": {}}
     for method in ("sampling/createMessage", "elicitation/create", "roots/list", "nonsense"):
@@ -152,3 +156,21 @@ def test_an_unusable_answer_is_blamed_on_the_call_it_names(body, number):
 def test_foreign_text_is_made_harmless_and_short():
     assert messages.shown("a\x1b[31m\u202eb\nc") == "a?[31m?b?c"
     assert len(messages.shown("x" * 10_000)) == 200
+
+
+@pytest.mark.parametrize("piece", [b"[]", b"{}", b"1", b'{"a":1}', b'""', b"[1,2]"])
+def test_more_elements_than_the_bound_are_refused_before_they_are_built(piece):
+    def body(count):
+        return b'{"jsonrpc":"2.0","id":1,"result":{"x":[' + b",".join([piece] * count) + b"]}}"
+
+    assert read(body(30), elements_max=200).result
+    with pytest.raises(MalformedMessage, match="more than 200"):
+        read(body(1000), elements_max=200)
+    with pytest.raises(MalformedMessage, match="more than 200"):
+        read(body(1000), elements_max=200, strict=False)
+
+
+def test_commas_and_brackets_inside_of_strings_are_not_elements():
+    text = 'a,b,[c,{d\\"' * 500
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"csv": text, "more": [text + "\\"]}}).encode()
+    assert json.loads(read(body, elements_max=20).result)["csv"] == text

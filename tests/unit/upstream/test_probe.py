@@ -43,7 +43,7 @@ class Talk:
         if isinstance(answer, Exception):
             raise answer
         body = json.dumps({"jsonrpc": "2.0", "id": 1} | answer).encode()
-        return answer_to(1, read_message(body), party=self.party)
+        return answer_to(1, read_message(body, elements_max=1000), party=self.party)
 
     async def discover(self):
         return await self._next("discover")
@@ -72,7 +72,6 @@ async def test_a_discover_result_with_our_version_is_modern():
         error(-32022, {"supported": "2025-11-25"}),
         supported("2025-11-25", "2026-07-28"),
         supported("2025-06-18"),
-        supported(),
         {"result": {}},
         {"result": {"supportedVersions": "2026-07-28"}},
         {"result": {"supportedVersions": ["2025-11-25"], "capabilities": {}}},
@@ -111,6 +110,8 @@ async def test_an_outage_or_a_missing_right_is_no_verdict_about_the_era(failure)
 async def test_a_modern_server_of_other_versions_is_refused_by_their_names():
     with pytest.raises(UpstreamRefused, match="2027-01-01"):
         await negotiate(Talk([supported("2027-01-01", "2028-01-01")]), era="auto")
+    with pytest.raises(UpstreamRefused, match="none we know"):
+        await negotiate(Talk([supported()]), era="auto")
 
 
 async def test_a_handshake_refused_as_modern_is_followed_by_one_more_probe():
