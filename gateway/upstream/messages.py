@@ -210,18 +210,24 @@ def read_message(body: bytes, *, elements_max: int, strict: bool = True) -> Mess
 
 
 def _has_more_elements(body: bytes, elements_max: int) -> bool:
-    """Whether there are more commas and opening brackets than that outside of strings."""
-    if _count_elements(body) <= elements_max:
+    """Whether there are more commas and opening brackets than that outside of strings; copies nothing."""
+    if _elements_between(body, 0, len(body)) <= elements_max:
         return False
-    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # Every string is a key or an element; with more than this the next line would build too many pieces.
+    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in body else body
+    # Every string is a key or an element; with more than this the walk below would take too long.
     if bare.count(b'"') > 4 * elements_max:
         return True
-    return _count_elements(b"".join(bare.split(b'"')[::2])) > elements_max
+    found, start = 0, 0
+    while (quote := bare.find(b'"', start)) >= 0:
+        found += _elements_between(bare, start, quote)
+        if found > elements_max:
+            return True
+        start = bare.find(b'"', quote + 1) + 1 or len(bare)
+    return found + _elements_between(bare, start, len(bare)) > elements_max
 
 
-def _count_elements(text: bytes) -> int:
-    return text.count(b",") + text.count(b"[") + text.count(b"{")
+def _elements_between(text: bytes, start: int, end: int) -> int:
+    return text.count(b",", start, end) + text.count(b"[", start, end) + text.count(b"{", start, end)
 
 
 def _checked_error(raw: msgspec.Raw) -> bytes:

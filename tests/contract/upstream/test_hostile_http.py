@@ -53,9 +53,12 @@ WRONG = {
     "hang_up": UpstreamGone,
     "not_http": UpstreamGarbled,
     "long_header": UpstreamGarbled,
+    "bad_chunk": UpstreamGarbled,
+    "two_lengths": UpstreamGarbled,
+    "switching": UpstreamGarbled,
 }
 
-# Tool -> error and the deadline given; the first three end by size, long before theirs.
+# Tool -> error and the deadline given; those with long ones end by size.
 ENDLESS = {
     "huge": (UpstreamGarbled, 20),
     "huge_unannounced": (UpstreamGarbled, 20),
@@ -63,6 +66,9 @@ ENDLESS = {
     "endless_events": (UpstreamGarbled, 20),
     "bomb": (UpstreamGarbled, 20),
     "secret_bomb": (UpstreamGarbled, 20),
+    "many_elements": (UpstreamGarbled, 20),
+    "endless_trailers": (UpstreamError, 5),
+    "endless_informational": (UpstreamTimeout, 0.5),
     "endless_comments": (UpstreamTimeout, 0.5),
     "drip": (UpstreamTimeout, 0.5),
     "silent": (UpstreamTimeout, 0.5),

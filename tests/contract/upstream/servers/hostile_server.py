@@ -77,10 +77,14 @@ ANSWERS = {
     "hang_up": lambda n: b"",
     "not_http": lambda n: b"SSH-2.0-OpenSSH_9.9\r\n",
     "long_header": lambda n: b"HTTP/1.1 200 OK\r\nX: " + MEGABYTE + b"\r\n\r\n",
+    "bad_chunk": lambda n: BODILESS + b"Transfer-Encoding: chunked\r\n\r\nZZZ\r\n" + complete(n),
+    "two_lengths": lambda n: BODILESS + b"Content-Length: 5\r\nContent-Length: 9\r\n\r\n" + complete(n),
+    "switching": lambda n: b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "many_elements": lambda n: http(b'{"jsonrpc":"2.0","id":%d,"result":{"x":[%s1]}}' % (n, b"[]," * 3_000_000)),
     "error_400": lambda n: http(message(n, error={"code": -32602, "message": "no"}), b"400 Bad Request"),
     "error_200": lambda n: http(message(n, error={"code": -32000, "message": "no"})),
 }
-CLOSES = {"truncated", "hang_up", "not_http", "long_header"}
+CLOSES = {"truncated", "hang_up", "not_http", "long_header", "bad_chunk", "two_lengths", "switching"}
 BOMB = bomb()
 
 
@@ -119,6 +123,16 @@ async def behave(tool, arguments, number, writer):
             writer.write(b": x\n\n")
             await writer.drain()
             await asyncio.sleep(0.01)
+    elif tool == "endless_informational":
+        while True:
+            writer.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.001)
+    elif tool == "endless_trailers":
+        writer.write(BODILESS + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
+        while True:
+            writer.write(b"X: y\r\n")
+            await writer.drain()
     elif tool == "drip":
         body = complete(number)
         writer.write(BODILESS + b"Content-Length: %d\r\n\r\n" % len(body))
