@@ -126,7 +126,12 @@ class Enforcement:
             return CallAnswer(call_id=passage.call_id, decision=decision)
         # Durable before the effect: a crash after this line leaves a trace that the call may have
         # happened; a crash before it leaves no call at all.
-        await self._append(passage, self._intent(passage, decision, forwarded=True))
+        try:
+            await self._append(passage, self._intent(passage, decision, forwarded=True))
+        except asyncio.CancelledError:
+            # The intent becomes durable without us; whoever reads it must learn that nothing followed.
+            self._outcome(passage, "not_sent", code="cancelled")
+            raise
         return await self._forwarded(passage, definition, decision, on_progress)
 
     async def _decision(self, passage: _Passage, definition: ToolDefinition) -> Decision:
