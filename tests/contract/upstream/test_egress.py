@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import ipaddress
 import socket
+import ssl
 import time
 
 import pytest
 import yarl
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.background import Background
 from gateway.egress import Destination, Egress, EgressSettings
@@ -237,6 +243,78 @@ async def test_a_large_request_is_sent_whole(egress, scripted, http):
     async with scripted(lambda request: http.answer(b"%d" % len(request.body))) as server:
         body = b'{"x":"' + b"x" * (3 << 20) + b'"}'
         assert await post(egress, to(server.url), body=body) == b"%d" % len(body)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A self-signed certificate and its key, for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    day = datetime.timedelta(days=1)
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    path.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return path
+
+
+async def test_a_certificate_that_is_not_trusted_ends_the_exchange_before_anything_is_sent(
+    egress, names, clock, certificate
+):
+    received = []
+
+    async def serve(reader, writer):
+        received.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours.load_cert_chain(certificate)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=ours)
+    there = to(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    with pytest.raises(UpstreamUnreachable, match="certificate is not trusted") as caught:
+        await post(egress, there)
+    assert not caught.value.sent
+    assert received == []
+    trusting = ssl.create_default_context(cafile=certificate)
+    async with (
+        Background(on_failure=print) as background,
+        Egress(EgressSettings(), clock=clock, start_task=background.start, tls=trusting, resolver=names) as trusted,
+    ):
+        assert await post(trusted, there) == b"ok"
+    server.close()
+    await server.wait_closed()
+
+
+async def test_plain_http_behind_an_https_address_is_a_failed_connection(egress):
+    async def serve(reader, writer):
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    with pytest.raises(UpstreamUnreachable, match="TLS failed") as caught:
+        await post(egress, to(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"))
+    assert not caught.value.sent
+    server.close()
+    await server.wait_closed()
 
 
 async def test_after_closing_nothing_is_sent(names, clock, scripted, http):
