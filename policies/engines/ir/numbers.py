@@ -10,10 +10,20 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from fractions import Fraction
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from policies.engines.ir.binary_float import (
+    over,
+    plus,
+    shortest_decimal,
+    times,
+    to_binary,
+    truncated,
+)
 from policies.engines.ir.errors import BudgetExceeded
+
+if TYPE_CHECKING:
+    from policies.engines.ir.binary_float import Binary
 
 Number: TypeAlias = int | Decimal
 
@@ -21,8 +31,12 @@ NUMBER_BITS_MAX: Final = 14_000
 """Larger numbers are refused. Below CPython's limit for converting to text (4,300 digits, 14,284 bits)."""
 
 DIGITS_MAX: Final = 4_200
+FRACTION_DIGITS_MAX: Final = 400
+"""Of a number with a fraction or an exponent, all its digits."""
+
+_HALF: Final = to_binary(Decimal("0.5"))
+_MINUS_HALF: Final = to_binary(Decimal("-0.5"))
 EXPONENT_MAX: Final = 4_200
-_MANTISSA_BITS: Final = 64
 
 
 def exact(number: float | Decimal) -> Number:
@@ -38,12 +52,17 @@ def bounded(number: Number) -> Number:
     """The number, or BudgetExceeded when it is too large to compute with."""
     if type(number) is int:
         if number.bit_length() > NUMBER_BITS_MAX:
-            raise BudgetExceeded(f"a number of more than {NUMBER_BITS_MAX} bits")
+            raise too_large()
     elif type(number) is Decimal:
         _, digits, exponent = number.as_tuple()
-        if not isinstance(exponent, int) or abs(exponent) > EXPONENT_MAX or len(digits) > DIGITS_MAX:
+        if not isinstance(exponent, int) or abs(exponent) > EXPONENT_MAX or len(digits) > FRACTION_DIGITS_MAX:
             raise BudgetExceeded("a number with too many digits")
     return number
+
+
+def too_large() -> BudgetExceeded:
+    """The error for a number beyond the limit."""
+    return BudgetExceeded(f"a number of more than {NUMBER_BITS_MAX} bits")
 
 
 def parse_number(text: str) -> Number:
@@ -94,31 +113,31 @@ def json_number(number: Number) -> int | float:
 
 def add(a: Number, b: Number) -> Number:
     """``a + b``."""
-    x, y = _integers(a, b)
-    return bounded(x + y) if x is not None and y is not None else _rounded(_binary(a) + _binary(b))
+    x, y = as_integer(a), as_integer(b)
+    return bounded(x + y) if x is not None and y is not None else to_number(plus(to_binary(a), to_binary(b)))
 
 
 def subtract(a: Number, b: Number) -> Number:
     """``a - b``."""
-    x, y = _integers(a, b)
-    return bounded(x - y) if x is not None and y is not None else _rounded(_binary(a) - _binary(b))
+    x, y = as_integer(a), as_integer(b)
+    return bounded(x - y) if x is not None and y is not None else to_number(plus(to_binary(a), to_binary(-b)))
 
 
 def multiply(a: Number, b: Number) -> Number:
     """``a * b``."""
-    x, y = _integers(a, b)
+    x, y = as_integer(a), as_integer(b)
     if x is None or y is None:
-        return _rounded(_binary(a) * _binary(b))
+        return to_number(times(to_binary(a), to_binary(b)))
     if x.bit_length() + y.bit_length() > NUMBER_BITS_MAX:
-        raise BudgetExceeded(f"a number of more than {NUMBER_BITS_MAX} bits")
+        raise too_large()
     return x * y
 
 
 def divide(a: Number, b: Number) -> Number:
     """``a / b``; exact only when small integers divide. Raises ZeroDivisionError."""
-    if type(a) is int and type(b) is int and b and not a % b and _small(a) and _small(b):
+    if isinstance(a, int) and isinstance(b, int) and b and not a % b and _small(a) and _small(b):
         return a // b
-    return _rounded(_binary(a) / _binary(b))
+    return to_number(over(to_binary(a), to_binary(b)))
 
 
 def remainder(a: int, b: int) -> int:
@@ -129,26 +148,38 @@ def remainder(a: int, b: int) -> int:
 
 def magnitude(a: Number) -> Number:
     """``abs(a)``."""
-    return _rounded(abs(_binary(a))) if not isinstance(a, int) or not _small(a) else abs(a)
+    if isinstance(a, int) and _small(a):
+        return abs(a)
+    return to_number(to_binary(-a if a < 0 else a))
+
+
+# As OPA 1.22 does it, oddities included: integers of more than 32 bits go through binary rounding, and
+# between -1 and 0 the ceiling is 1 and the floor 0. An answer that differs from OPA's would be worse than an odd one.
 
 
 def round_half_away(a: Number) -> Number:
     """The nearest integer, halves away from zero."""
-    if _small(a):
+    if isinstance(a, int) and _small(a):
         return a
-    value = _binary(a)
-    half = Fraction(1, 2)
-    return _rounded(Fraction(math.ceil(value - half) if value < 0 else math.floor(value + half)))
+    return bounded(truncated(plus(to_binary(a), _HALF if a > 0 else _MINUS_HALF)))
 
 
 def ceiling(a: Number) -> Number:
     """The smallest integer that is not below ``a``."""
-    return a if _small(a) else _rounded(Fraction(math.ceil(_binary(a))))
+    if isinstance(a, int) and _small(a):
+        return a
+    binary = to_binary(a)
+    whole = truncated(binary)
+    return bounded(whole + (whole >= 0 and to_binary(whole) != binary))
 
 
 def floor(a: Number) -> Number:
     """The largest integer that is not above ``a``."""
-    return a if _small(a) else _rounded(Fraction(math.floor(_binary(a))))
+    if isinstance(a, int) and _small(a):
+        return a
+    binary = to_binary(a)
+    whole = truncated(binary)
+    return bounded(whole - (whole < 0 and to_binary(whole) != binary))
 
 
 def total(numbers: list[Number]) -> Number:
@@ -156,76 +187,39 @@ def total(numbers: list[Number]) -> Number:
     integers = [as_integer(number) for number in numbers]
     if None not in integers:
         return bounded(sum(integers))  # type: ignore[arg-type]
-    result = Fraction(0)
+    result = (0, 0)
     for number in numbers:
-        result = _nearest(result + _binary(number))
-    return _rounded(result)
+        result = plus(result, to_binary(number))
+    return to_number(result)
 
 
-def _integers(a: Number, b: Number) -> tuple[int | None, int | None]:
-    if type(a) is int and type(b) is int:
-        return a, b
-    return as_integer(a), as_integer(b)
+def product(numbers: list[Number]) -> Number:
+    """The product, likewise."""
+    result: Number = 1
+    if any(as_integer(number) is None for number in numbers):
+        binary = (1, 0)
+        for number in numbers:
+            binary = times(binary, to_binary(number))
+        return to_number(binary)
+    for number in numbers:
+        result = multiply(result, number)
+    return result
 
 
-def _small(a: Number) -> bool:
-    """Whether OPA treats the number as a machine integer, which it leaves exact."""
-    return type(a) is int and -(2**31) <= a < 2**31
+def _small(a: int) -> bool:
+    """Whether OPA treats the integer as a machine integer, which it leaves exact."""
+    return -(2**31) <= a < 2**31
 
 
-def _binary(a: Number) -> Fraction:
-    return _nearest(Fraction(a))
-
-
-def _nearest(value: Fraction) -> Fraction:
-    """The nearest number with a 64-bit mantissa, ties to even."""
-    if not value:
-        return value
-    numerator, denominator = abs(value.numerator), value.denominator
-    shift = numerator.bit_length() - denominator.bit_length() - _MANTISSA_BITS
-    if (numerator << max(-shift, 0)) >= (denominator << (max(shift, 0) + _MANTISSA_BITS)):
-        shift += 1
-    mantissa = round(Fraction(numerator << max(-shift, 0), denominator << max(shift, 0)))
-    result = Fraction(mantissa << max(shift, 0), 1 << max(-shift, 0))
-    return -result if value < 0 else result
-
-
-def _rounded(value: Fraction) -> Number:
-    """The value rounded to 64 bits, as the shortest decimal that identifies it among its neighbours."""
-    value = _nearest(value)
-    if not value:
-        return 0
-    size = abs(value)
-    if size.numerator.bit_length() > NUMBER_BITS_MAX or size.denominator.bit_length() > NUMBER_BITS_MAX:
-        raise BudgetExceeded(f"a number of more than {NUMBER_BITS_MAX} bits")
-    if size.denominator == 1 and size.numerator < 1 << 53:
-        return int(value)
-    digits, exponent = _shortest(size)
-    if exponent >= 0:
-        whole: int = digits * 10**exponent
-        return -whole if value < 0 else whole
-    return Decimal((int(value < 0), tuple(map(int, str(digits))), exponent))
-
-
-def _shortest(size: Fraction) -> tuple[int, int]:
-    """Digits and decimal exponent of the shortest decimal that rounds to ``size`` at 64 bits."""
-    top = size.numerator.bit_length() - size.denominator.bit_length()
-    if size >= Fraction(2) ** top:
-        top += 1
-    unit = Fraction(2) ** (top - _MANTISSA_BITS)
-    mantissa = size / unit
-    above = size + unit / 2
-    below = size - unit / (4 if mantissa == 1 << (_MANTISSA_BITS - 1) else 2)
-    even = mantissa % 2 == 0
-    magnitude_10 = len(str(int(size))) if size >= 1 else 1 - len(str(int(1 / size)))
-    for places in range(1, 23):
-        exponent = magnitude_10 - places
-        scaled = size / Fraction(10) ** exponent
-        digits = round(scaled)
-        candidate = digits * Fraction(10) ** exponent
-        if below < candidate < above or (even and candidate in {below, above}):
-            while digits % 10 == 0:
-                digits //= 10
-                exponent += 1
-            return digits, exponent
-    raise AssertionError("21 digits identify every number with a 64-bit mantissa")
+def to_number(value: Binary) -> Number:
+    """The shortest decimal that reads back as this binary number."""
+    try:
+        digits, exponent = shortest_decimal(value)
+    except OverflowError:
+        raise too_large() from None
+    if exponent < 0:
+        return Decimal((int(digits < 0), tuple(map(int, str(abs(digits)))), exponent))
+    if exponent > DIGITS_MAX:
+        raise too_large()
+    whole: int = digits * 10**exponent
+    return bounded(whole)

@@ -88,12 +88,15 @@ def merge(a: Value, b: Value, budget: Budget) -> Value:
     return merged
 
 
-def patched(document: Value, path: tuple[str, ...], value: Value) -> Value:
+def patched(document: Value, path: tuple[str, ...], value: Value, budget: Budget) -> Value:
     """The document with the value at the path, everything on the way there copied or made."""
     if not path:
         return value
-    copy = dict(document) if type(document) is dict else {}
-    copy[path[0]] = patched(copy.get(path[0], UNDEFINED), path[1:], value)
+    copy = {}
+    if type(document) is dict:
+        budget.charge(len(document) // 8)
+        copy = dict(document)
+    copy[path[0]] = patched(copy.get(path[0], UNDEFINED), path[1:], value, budget)
     return copy
 
 

@@ -201,7 +201,7 @@ class FunctionWriter(BlockWriter):
         document, memo, success = self.label("doc"), self.label("memo"), self.label("ok")
         name = self.assign(local, defined=bool(path))
         self.put(f"{document} = {name}; {memo} = run.memo; run.memo = {{}}; {success} = False")
-        self.put(f"{name} = patched({name}, {path!r}, {self.read(value)})")
+        self.put(f"{name} = patched({name}, {path!r}, {self.read(value)}, run)")
         with self._memo_replaced(memo):
             inner = self.nested(block, success=success)
         self.put(f"{name} = {document}; run.memo = {memo}")

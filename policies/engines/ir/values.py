@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 Value: TypeAlias = Any
 
 
+LONG_TEXT: Final = 1024
+"""Comparing strings costs a step for so many characters."""
+
+
 class Undefined:
     """The absence of a value. Its only instance is :data:`UNDEFINED`."""
 
@@ -149,6 +153,8 @@ def equal(a: Value, b: Value, budget: Budget) -> bool:
     if kind is RegoSet:
         budget.charge(len(a))
         return bool(a.members.keys() == b.members.keys())
+    if kind is str and len(a) > LONG_TEXT:
+        budget.charge(len(a) // LONG_TEXT)
     return bool(a == b)
 
 
@@ -180,6 +186,8 @@ def order_of(value: Value, budget: Budget) -> tuple[Any, ...]:
     kind = type(value)
     rank = _RANK[kind]
     if rank <= 3:
+        if kind is str and len(value) > LONG_TEXT:
+            budget.charge(len(value) // LONG_TEXT)
         return (rank, exact(value)) if kind is float else (rank,) if value is None else (rank, value)
     budget.charge(len(value))
     if kind is list:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from policies.engines.ir.builtins.operands import numbers, wrong
-from policies.engines.ir.builtins.registry import builtin, by_members
-from policies.engines.ir.numbers import multiply, total
+from policies.engines.ir.builtins.registry import builtin, by_digits, by_members
+from policies.engines.ir.numbers import NUMBER_BITS_MAX, total
+from policies.engines.ir.numbers import product as multiplied
 from policies.engines.ir.runtime import lookup
-from policies.engines.ir.values import UNDEFINED, RegoSet, Value, equal, key_of, order_of, sort
+from policies.engines.ir.values import LONG_TEXT, UNDEFINED, RegoSet, Value, equal, key_of, order_of, sort
 
 if TYPE_CHECKING:
     from policies.engines.ir.evaluation import Evaluation
-    from policies.engines.ir.numbers import Number
+
+# A product of few factors is small; a product of many may be as large as numbers get.
+_FEW: Final = 16
 
 
 @builtin("count")
@@ -26,17 +29,19 @@ def count(collection: Value) -> Value:
 @builtin("sum", evaluation=True, cost=by_members)
 def sum_(run: Evaluation, collection: Value) -> Value:
     """The sum of an array or set of numbers."""
-    return total(numbers(collection, 1, run))
+    summands = numbers(collection, 1, run)
+    for summand in summands:
+        run.charge(by_digits(summand))
+    return total(summands)
 
 
 @builtin("product", evaluation=True)
 def product(run: Evaluation, collection: Value) -> Value:
     """The product of an array or set of numbers."""
-    result: Number = 1
-    for factor in numbers(collection, 1, run):
-        run.charge(1 + (result.bit_length() // 64 if type(result) is int else 16))
-        result = multiply(result, factor)
-    return result
+    factors = numbers(collection, 1, run)
+    for factor in factors:
+        run.charge(by_digits(factor) + (NUMBER_BITS_MAX // 256 if len(factors) > _FEW else 0))
+    return multiplied(factors)
 
 
 @builtin("max", evaluation=True, cost=by_members, partial=True)
@@ -80,6 +85,8 @@ def member(run: Evaluation, value: Value, collection: Value) -> Value:
     if kind is not list and kind is not dict:
         return False
     run.charge(len(collection) // 8)
+    if type(value) is str and len(value) > LONG_TEXT:
+        run.charge(len(collection) * len(value) // LONG_TEXT)
     found = collection if kind is list else collection.values()
     if type(value) is str:
         # Python's == is right for a string: nothing else equals one.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from policies.engines.ir import numbers
 from policies.engines.ir.builtins.operands import integer, number, wrong
-from policies.engines.ir.builtins.registry import builtin, by_members
+from policies.engines.ir.builtins.registry import builtin, by_digits
 from policies.engines.ir.errors import BuiltinError, OperandError
 from policies.engines.ir.values import NUMBER_TYPES, RegoSet, Value
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from policies.engines.ir.evaluation import Evaluation
 
 
-@builtin("plus")
+@builtin("plus", cost=by_digits)
 def plus(a: Value, b: Value) -> Value:
     """``a + b``."""
     return numbers.add(number(a, 1), number(b, 2))
 
 
-@builtin("minus", cost=by_members)
+@builtin("minus", cost=by_digits)
 def minus(a: Value, b: Value) -> Value:
     """``a - b`` of two numbers or two sets."""
     if type(a) in NUMBER_TYPES and type(b) in NUMBER_TYPES:
@@ -32,16 +32,13 @@ def minus(a: Value, b: Value) -> Value:
     raise wrong(2, b, "set" if type(b) in NUMBER_TYPES else "number")
 
 
-@builtin("mul", evaluation=True)
-def mul(run: Evaluation, a: Value, b: Value) -> Value:
+@builtin("mul", cost=by_digits)
+def mul(a: Value, b: Value) -> Value:
     """``a * b``."""
-    x, y = number(a, 1), number(b, 2)
-    if type(x) is int and type(y) is int:
-        run.charge((x.bit_length() + y.bit_length()) // 64)
-    return numbers.multiply(x, y)
+    return numbers.multiply(number(a, 1), number(b, 2))
 
 
-@builtin("div")
+@builtin("div", cost=by_digits)
 def div(a: Value, b: Value) -> Value:
     """``a / b``."""
     try:
@@ -50,7 +47,7 @@ def div(a: Value, b: Value) -> Value:
         raise BuiltinError("divide by zero") from None
 
 
-@builtin("rem")
+@builtin("rem", cost=by_digits)
 def rem(a: Value, b: Value) -> Value:
     """``a % b``, with the sign of ``a``."""
     number(a, 1)
@@ -63,25 +60,25 @@ def rem(a: Value, b: Value) -> Value:
         raise BuiltinError("modulo by zero") from None
 
 
-@builtin("abs")
+@builtin("abs", cost=by_digits)
 def abs_(a: Value) -> Value:
     """The absolute value."""
     return numbers.magnitude(number(a, 1))
 
 
-@builtin("round")
+@builtin("round", cost=by_digits)
 def round_(a: Value) -> Value:
     """The nearest integer, halves away from zero."""
     return numbers.round_half_away(number(a, 1))
 
 
-@builtin("ceil")
+@builtin("ceil", cost=by_digits)
 def ceil(a: Value) -> Value:
     """The smallest integer not below."""
     return numbers.ceiling(number(a, 1))
 
 
-@builtin("floor")
+@builtin("floor", cost=by_digits)
 def floor(a: Value) -> Value:
     """The largest integer not above."""
     return numbers.floor(number(a, 1))

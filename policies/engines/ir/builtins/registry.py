@@ -9,7 +9,9 @@ its first argument and charges as it goes.
 from __future__ import annotations
 
 import inspect
+import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from policies.engines.ir.values import RegoSet, Value
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHARACTERS_PER_STEP: Final = 256
+_FRACTION_STEPS: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +71,19 @@ def by_text(*operands: Any) -> int:
 def by_members(*operands: Any) -> int:
     """One step per member of the operands that are collections."""
     return 1 + sum(len(x) for x in operands if type(x) in {list, dict, RegoSet})
+
+
+def by_digits(*operands: Any) -> int:
+    """One step for small integers; more for large ones, and for numbers with a fraction."""
+    steps = 1
+    for operand in operands:
+        kind = type(operand)
+        if kind is int:
+            steps += operand.bit_length() // 256
+        elif kind is float:
+            steps += _FRACTION_STEPS + int(abs(math.log10(abs(operand) or 1)))
+        elif kind is Decimal:
+            steps += _FRACTION_STEPS + abs(operand.adjusted())
+        elif kind is RegoSet:
+            steps += len(operand)
+    return steps
