@@ -156,6 +156,11 @@ class WorkerPool:
         self.problem = ""
         """Why the last start failed; empty after one that succeeded."""
 
+    @property
+    def running(self) -> bool:
+        """At least one worker runs or is about to."""
+        return self._started and not self._closed and len(self._down) < len(self._workers)
+
     def start(self) -> None:
         """Begin starting every worker; returns at once."""
         if not self._started:
@@ -169,8 +174,11 @@ class WorkerPool:
         self.start()
         while not self._idle.empty():
             self._settle(self._idle.get_nowait())
-        if self._settling:
-            await asyncio.wait(set(self._settling), timeout=deadline_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline_s):
+                # Again, because one that had only started goes on to load the release.
+                while self._settling:
+                    await asyncio.wait(set(self._settling))
 
     async def evaluate(self, release: Release, evaluation: Mapping[str, Any], *, until_s: float) -> Any:
         """The decision document for one request.
@@ -182,7 +190,7 @@ class WorkerPool:
 
         Raises ``PolicyUnavailable``.
         """
-        if self._closed or len(self._down) == len(self._workers):
+        if not self.running:
             raise PolicyBudgetExceeded(
                 "it needs more work than fits beside other calls, and no policy worker runs"
             )
@@ -237,11 +245,16 @@ class WorkerPool:
             return
         self._down.pop(each, None)
         release = self._release
-        settling = asyncio.get_running_loop().run_in_executor(self._threads, each.ready, release)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(START_DEADLINE_S, each.kill)
+        settling = loop.run_in_executor(self._threads, each.ready, release)
         self._settling.add(settling)
-        settling.add_done_callback(lambda done: self._settled(each, release, done))
+        settling.add_done_callback(lambda done: self._settled(each, release, timer, done))
 
-    def _settled(self, each: Worker, release: Release | None, done: asyncio.Future[None]) -> None:
+    def _settled(
+        self, each: Worker, release: Release | None, timer: asyncio.TimerHandle, done: asyncio.Future[None]
+    ) -> None:
+        timer.cancel()
         self._settling.discard(done)
         fault = None if done.cancelled() else done.exception()
         if self._closed:

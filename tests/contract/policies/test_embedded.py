@@ -262,7 +262,7 @@ async def test_evaluations_wait_for_a_worker_no_longer_than_their_deadline(tmp_p
 @pytest.mark.parametrize(
     "rule",
     [
-        'deny contains "x" if { some p; walk(input.arguments, [p, "nowhere"]) }',
+        'deny contains "x" if count({p | some x in input.arguments.list; walk(input.arguments, [p, x])}) < 0',
         'deny contains "x" if count({[a, b] | some a in input.arguments.list; some b in input.arguments.list}) < 0',
         'deny contains "x" if { some t in input.arguments.list; regex.match(`(a|aa)+$`, concat("", [input.arguments.text, t])) }',
         'deny contains "x" if count(numbers.range(1, input.arguments.big)) == 0',
@@ -280,6 +280,34 @@ async def test_a_costly_rule_over_a_megabyte_ends_as_a_refusal(tmp_path: Path, r
             "policy_timeout",
             "policy_budget",
         }
+
+
+@pytest.mark.abuse(58)
+async def test_a_large_request_is_never_evaluated_in_the_event_loop(tmp_path: Path) -> None:
+    text = 'package toolgate.rules.a\n\nallow if startswith(input.arguments.text, "x")\n'
+    async with loaded(policy(tmp_path / "p", text), workers=1) as engine:
+        for arguments in (
+            {"text": "x" * 20_000},
+            {"text": "x", "list": [0] * 5_000},
+            {"text": "x", "o": {"k": ["y" * 20_000]}},
+        ):
+            # The worker alone is stopped, so only what needs it cannot be answered.
+            (pid,) = worker_pids()
+            os.kill(pid, signal.SIGSTOP)
+            assert await code_of(engine, request(arguments), deadline_s=0.1) == "policy_timeout"
+            assert (await engine.evaluate(request(arguments), deadline_s=LONG_S)).allow
+            (pid,) = worker_pids()
+            os.kill(pid, signal.SIGSTOP)
+            assert (
+                await engine.evaluate(request({"text": "x" * 1000, "list": [0] * 1000}), deadline_s=LONG_S)
+            ).allow
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_without_workers_a_large_request_is_evaluated_in_the_event_loop(tmp_path: Path) -> None:
+    text = 'package toolgate.rules.a\n\nallow if startswith(input.arguments.text, "x")\n'
+    async with loaded(policy(tmp_path / "p", text), workers=0) as engine:
+        assert (await engine.evaluate(request({"text": "x" * 100_000}), deadline_s=LONG_S)).allow
 
 
 async def test_without_workers_long_evaluations_are_refused(tmp_path: Path) -> None:
