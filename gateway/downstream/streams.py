@@ -57,7 +57,7 @@ class ChangeStream:
         """
         await send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
         await _write(send, first)
-        gone = asyncio.ensure_future(receive())
+        gone = asyncio.ensure_future(_hung_up(receive))
         try:
             while not gone.done() and (self._changed or not self._closed):
                 if not self._changed:
@@ -66,7 +66,7 @@ class ChangeStream:
                 if self._changed:
                     self._changed = False
                     await _write(send, event(self._notice))
-                elif not self._closed:
+                elif not self._closed and not gone.done():
                     await _write(send, PING)
             if not gone.done():
                 await send({"type": "http.response.body", "body": last, "more_body": False})
@@ -79,6 +79,12 @@ class ChangeStream:
             await asyncio.wait({gone, woken}, timeout=ping_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             woken.cancel()
+
+
+async def _hung_up(receive: Receive) -> None:
+    # A GET's empty body is a message of its own, and comes first.
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _write(send: Send, data: bytes) -> None:
