@@ -98,8 +98,9 @@ class Admission:
                 pause_s = min(pause_s * 2, longest_s)
                 continue
             pause_s = self._retry_s[0]
-            await event.wait()
+            # The pause first: a change after a quiet time shows at once, a storm costs one list a pause.
             await asyncio.sleep(self._settle_s)
+            await event.wait()
 
     async def refresh(self, upstream: str) -> None:
         """Fetch, read, record, replace. On failure the last good catalogue stays.
