@@ -6,6 +6,7 @@ Every run of a tool is a line in the file named by FIXTURE_LOG, so that a test c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -27,7 +28,7 @@ PORT = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 MODERN = b"2026-07-28"
 
 server = MCPServer("fixture", version="1.0", log_level="CRITICAL")
-grown: list[str] = []
+sessions: dict[int, Any] = {}
 
 
 def note(what: str, tag: str = "") -> None:
@@ -116,9 +117,22 @@ async def grow(name: str, ctx: Context) -> str:
     server.add_tool(fresh, name=name)
     if ERA == "modern":
         await ctx.notify_tools_changed()
-    else:
-        await ctx.session.send_tool_list_changed()
+        return "grown"
+    for session in sessions.values():
+        # The list is everybody's, so everybody is told; some have gone.
+        with contextlib.suppress(Exception):
+            await session.send_tool_list_changed()
     return "grown"
+
+
+async def remember_session(ctx: Any, call_next: Any) -> Any:
+    """Middleware: whom to tell when the list changes."""
+    if ERA == "legacy":
+        sessions[id(ctx.session._connection)] = ctx.session
+    return await call_next(ctx)
+
+
+server._lowlevel_server.middleware.append(remember_session)
 
 
 class OneEra:
