@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 CLOSE_S = 5.0
 
+CHANGE_PAUSE_S = 1.0
+"""Between two reports of a change; each makes somebody list all tools again."""
+
 DOUBT_S = 10.0
 """At most one new negotiation per this many seconds because of what a call was told."""
 
@@ -68,6 +71,8 @@ class UpstreamConnection:
         self._in_flight = 0
         self._doubted_at_s: float | None = None
         self._closed = False
+        self._changed_at_s = clock() - CHANGE_PAUSE_S
+        self._change_due: asyncio.TimerHandle | None = None
         self._on_tools_changed: Callable[[str], None] | None = None
 
     @property
@@ -168,6 +173,8 @@ class UpstreamConnection:
     async def aclose(self) -> None:
         """Stop keeping it connected, and end the link."""
         self._closed = True
+        if self._change_due is not None:
+            self._change_due.cancel()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait({self._keeper}, timeout=CLOSE_S / 5)
@@ -211,17 +218,28 @@ class UpstreamConnection:
                 watching.cancel()
 
     async def _watch_link(self, peer: Peer) -> None:
+        loss: UpstreamError = UpstreamGone(f"{self._party} was lost", sent=False)
         try:
             await self._link.watch(self._changed)
         except UpstreamError as error:
-            self._failed(error, peer)
+            loss = error
         finally:
+            # Counted whatever the reason: a link that is lost at once must not be renewed at once.
+            self._failed(loss, peer)
             if self._peer is peer:
                 self._drop()
 
     def _changed(self) -> None:
-        if self._on_tools_changed is not None and not self._closed:
-            asyncio.get_running_loop().call_soon(self._on_tools_changed, self._id)
+        """Report a change of the tools, many within a moment as one."""
+        if self._change_due is None and not self._closed:
+            wait_s = max(self._changed_at_s + CHANGE_PAUSE_S - self._clock(), 0.0)
+            self._change_due = asyncio.get_running_loop().call_later(wait_s, self._report_change)
+
+    def _report_change(self) -> None:
+        self._change_due = None
+        self._changed_at_s = self._clock()
+        if self._on_tools_changed is not None:
+            self._on_tools_changed(self._id)
 
     async def _ready(self, deadline_s: float) -> Peer:
         """Wait for the attempt under way, if there is one and it may succeed."""

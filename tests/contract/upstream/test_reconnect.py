@@ -150,3 +150,20 @@ async def test_a_call_whose_connection_closed_is_not_repeated(workshop, scripted
         assert caught.value.sent
         await asyncio.sleep(0)
         assert len(server.of("tools/call")) == 1
+
+
+async def test_a_storm_of_announced_changes_is_reported_once_a_moment(workshop, scripted, http, call):
+    def respond(request):
+        if request.method == "server/discover":
+            return http.discover(request, tools={"listChanged": True})
+        if request.method != "subscriptions/listen":
+            return http.result(request, {"resultType": "complete"})
+        change = b'data: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\n'
+        return http.answer(change * 10_000, kind="text/event-stream")
+
+    async with scripted(respond) as server:
+        upstream = await workshop.connect(url=server.url)
+        await workshop.until(lambda: server.of("subscriptions/listen"))
+        assert (await call(upstream, "get")).result
+        await workshop.until(lambda: len(workshop.changed) >= 2)
+        assert len(workshop.changed) <= 3
