@@ -210,7 +210,11 @@ async def test_the_intent_says_who_what_and_by_which_policy():
     (record,) = [one for one in desk.audit.records if one.kind == "intent"]
     assert record.tenant == "acme"
     members = record.members
-    assert (members["subject"], members["agent"], members["tool"]) == ("ben@example.com", "desk", "orders/refund_order")
+    assert (members["subject"], members["agent"], members["tool"]) == (
+        "ben@example.com",
+        "desk",
+        "orders/refund_order",
+    )
     assert (members["revision"], members["definition"]) == ("r1", definition().digest)
     assert len(members["digest"]) == 64
 
