@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FILE_BYTES_MAX = 1 << 20
 
 _VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_ASKED_BY_EDITOR = re.compile(r"\$\{(input|command):[^}]*\}")
 
 Place = tuple[str | int, ...]
 """The path of a member inside the document."""
@@ -66,7 +67,7 @@ def read_document(path: Path) -> Document:
         at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise ConfigurationError(f"{path}{at}: {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigurationError(f"{path}: not YAML or JSON: {error}") from error
+        raise ConfigurationError(f"{path}: not YAML or JSON: {_first_line(error)}") from error
     if not isinstance(value, dict):
         raise ConfigurationError(f"{path}:1:1: the file must be a mapping of settings")
     return Document(path=path, value=value, marks=marks)
@@ -88,7 +89,15 @@ def _value(node: yaml.Node, place: Place, marks: dict[Place, tuple[int, int]], p
         return [_value(item, (*place, index), marks, path) for index, item in enumerate(node.value)]
     # SafeLoader's own resolution of plain scalars: numbers, booleans, null; no YAML 1.1 surprises
     # are removed, because a setting of another type is reported with its row anyway.
-    return yaml.SafeLoader("").construct_object(node, deep=True)
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    except ValueError as error:  # a date or number that looks like one and is none
+        row, column = marks[place]
+        raise ConfigurationError(f"{path}:{row}:{column}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
 
 
 def expand_variables(
@@ -97,7 +106,7 @@ def expand_variables(
     """Replace ``${env:NAME}`` (also ``${NAME}``, and ``:-default``) in every string below ``place``.
 
     Raises:
-        ConfigurationError: a variable is not set and has no default.
+        ConfigurationError: a variable is not set and has no default, or only an editor could fill it in.
     """
     variables = os.environ if environ is None else environ
     if isinstance(value, dict):
@@ -121,4 +130,10 @@ def expand_variables(
             )
         return found
 
+    asked = _ASKED_BY_EDITOR.search(value)
+    if asked is not None:
+        raise ConfigurationError(
+            f"{document.where(place)}: {asked.group(0)} is asked for by an editor; nobody is asked here",
+            next_step="use ${env:NAME} in its place and export the value",
+        )
     return _VARIABLE.sub(one, value)

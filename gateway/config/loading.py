@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.config.document import Document, expand_variables, read_document
+from gateway.config.document import Document, Place, expand_variables, read_document
 from gateway.config.settings import Settings
 from gateway.core.naming import is_upstream_id
 from gateway.errors import ConfigurationError
@@ -49,24 +49,29 @@ def load_configuration(path: Path, environ: Mapping[str, str] | None = None) -> 
     """
     document = read_document(path)
     notices: list[str] = []
-    if any(key in document.value for key in _SERVER_KEYS):
-        value, place = _from_client_file(document, notices, environ)
+    origins = _Origins(document)
+    from_client = any(key in document.value for key in _SERVER_KEYS)
+    if from_client:
+        _refuse_mixture(document)
+        servers = _from_client_file(document, notices, origins, environ)
         notices.append("this is a client's server list without policy: shadow mode, nothing is blocked")
-        value = {"upstreams": value, "mode": "shadow"}
+        value: dict[str, Any] = {"upstreams": servers, "mode": "shadow"}
     else:
-        value, place = dict(document.value), ()
+        value = dict(document.value)
         value["upstreams"] = expand_variables(
             document, ("upstreams",), _mapping(document, value.get("upstreams"), "upstreams"), environ
         )
         imported = value.get("import")
         if isinstance(imported, str):
             other = read_document((path.parent / imported).resolve())
-            servers, _ = _from_client_file(other, notices, environ)
+            servers = _from_client_file(other, notices, origins, environ)
             value["upstreams"] = {**servers, **value["upstreams"]}
-    settings = _validated(document, value, place)
+            origins.forget(document.value.get("upstreams"))
+    settings = _validated(value, origins)
+    _refuse_shared_tokens(document, settings)
     base = path.resolve().parent
     # A client's file may lie anywhere; our data goes where the command runs, never beside it.
-    data = (Path.cwd() if place else base) / settings.data
+    data = (Path.cwd() if from_client else base) / settings.data
     policy = (base / settings.policy.path).resolve() if settings.policy.path else None
     if policy is not None and not policy.exists():
         raise ConfigurationError(
@@ -80,6 +85,49 @@ def load_configuration(path: Path, environ: Mapping[str, str] | None = None) -> 
         policy=policy,
         notices=tuple(notices),
     )
+
+
+class _Origins:
+    """Where each setting was written: servers may come from another file, under another name."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._servers: dict[str, tuple[Document, Place]] = {}
+
+    def note(self, upstream: str, document: Document, place: Place) -> None:
+        self._servers[upstream] = (document, place)
+
+    def forget(self, upstreams: Any) -> None:
+        """The main file's own upstreams win over imported ones of the same name."""
+        for name in upstreams or ():
+            self._servers.pop(name, None)
+
+    def where(self, location: Place) -> str:
+        if location[:1] == ("upstreams",) and len(location) > 1 and location[1] in self._servers:
+            document, place = self._servers[str(location[1])]
+            return document.where((*place, *location[2:]))
+        return self._document.where(location)
+
+
+def _refuse_mixture(document: Document) -> None:
+    # A client's file means shadow mode; somebody who also wrote policy or agents meant another thing.
+    ours = [key for key in ("upstreams", "agents", "policy", "mode", "listen") if key in document.value]
+    if ours:
+        raise ConfigurationError(
+            f"{document.where((ours[0],))}: {ours[0]} beside a client's server list",
+            next_step="put the servers under upstreams, or name their file with import",
+        )
+
+
+def _refuse_shared_tokens(document: Document, settings: Settings) -> None:
+    seen: dict[str, str] = {}
+    for index, agent in enumerate(settings.agents):
+        other = seen.setdefault(agent.token, agent.name)
+        if other is not agent.name:
+            raise ConfigurationError(
+                f"{document.where(('agents', index, 'token'))}: {agent.name} has the same token as {other}",
+                next_step="toolgate token new makes another one",
+            )
 
 
 def _mapping(document: Document, value: Any, name: str) -> dict[str, Any]:
@@ -97,8 +145,8 @@ def _mapping(document: Document, value: Any, name: str) -> dict[str, Any]:
 
 
 def _from_client_file(
-    document: Document, notices: list[str], environ: Mapping[str, str] | None
-) -> tuple[dict[str, Any], tuple[str, ...]]:
+    document: Document, notices: list[str], origins: _Origins, environ: Mapping[str, str] | None
+) -> dict[str, Any]:
     key = next((one for one in _SERVER_KEYS if one in document.value), None)
     if key is None:
         raise ConfigurationError(f"{document.path}: has no mcpServers")
@@ -128,7 +176,8 @@ def _from_client_file(
             notices.append(f"server {name!r} is disabled and left out")
             continue
         found[upstream] = expand_variables(document, (key, name), members, environ)
-    return found, (key,)
+        origins.note(upstream, document, (key, name))
+    return found
 
 
 def _usable_id(name: str) -> str:
@@ -142,26 +191,25 @@ def _upstream_members() -> tuple[str, ...]:
     return tuple(Settings.model_fields["upstreams"].annotation.__args__[1].model_fields)  # type: ignore[union-attr]
 
 
-def _validated(document: Document, value: dict[str, Any], place: tuple[str, ...]) -> Settings:
+def _validated(value: dict[str, Any], origins: _Origins) -> Settings:
     try:
         return Settings.model_validate(value)
     except ValidationError as error:
-        lines = [_complaint(document, one, place) for one in error.errors()]
+        lines = [_complaint(one, origins) for one in error.errors()]
         raise ConfigurationError(
             "\n".join(lines), next_step="toolgate config schema shows every setting"
         ) from error
 
 
-def _complaint(document: Document, error: ErrorDetails, place: tuple[str, ...]) -> str:
+def _complaint(error: ErrorDetails, origins: _Origins) -> str:
     location = error["loc"]
-    inside = (*place, *location[1:]) if place and location[:1] == ("upstreams",) else location
     name = ".".join(str(part) for part in location)
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(location[-1]), _members_at(location[:-1]), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{document.where(inside)}: unknown setting {name}{hint}"
+        return f"{origins.where(location)}: unknown setting {name}{hint}"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{document.where(inside)}: {name}: {message}"
+    return f"{origins.where(location)}: {name}: {message}"
 
 
 def _members_at(location: tuple[int | str, ...]) -> list[str]:

@@ -189,7 +189,7 @@ class Body:
             }
         if self.hangs_up:
             return {"type": "http.disconnect"}
-        await asyncio.Event().wait()
+        return await asyncio.Event().wait()
 
 
 async def read(body, *headers, **settings):
