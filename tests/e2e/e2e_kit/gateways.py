@@ -57,6 +57,7 @@ class GatewayProcess:
         *,
         upstreams: dict[str, dict[str, Any]] | None = None,
         policy: dict[str, str] | None = None,
+        policy_settings: dict[str, Any] | None = None,
         environ: dict[str, str] | None = None,
         **settings: Any,
     ) -> None:
@@ -66,6 +67,7 @@ class GatewayProcess:
             folder: made if it does not exist; also holds log files and data.
             upstreams: as in the file.
             policy: file name -> Rego; by default everything is allowed.
+            policy_settings: the file's ``policy``; by default just the folder.
             environ: added to this process's environment.
             settings: further members of the file; they win.
         """
@@ -82,7 +84,7 @@ class GatewayProcess:
         whole = {
             "upstreams": upstreams or {},
             "agents": [agent("ana", ANA, roles=("support",)), agent("ben", BEN, tenant="other")],
-            "policy": {"path": "./policies"},
+            "policy": policy_settings or {"path": "./policies"},
             "listen": {
                 "agents": self.url.removeprefix("http://"),
                 "people": self.people_url.removeprefix("http://"),
