@@ -154,7 +154,7 @@ def magnitude(a: Number) -> Number:
 
 
 # As OPA 1.22 does it, oddities included: integers of more than 32 bits go through binary rounding, and
-# between -1 and 0 the ceiling is 1 and the floor 0. An answer that differs from OPA's would be worse than an odd one.
+# between -1 and 0 the ceiling is 1 and the floor 0. An answer unlike OPA's would be worse than an odd one.
 
 
 def round_half_away(a: Number) -> Number:

@@ -257,6 +257,9 @@ class _Loader(yaml.SafeLoader):
         """No merge keys either."""
 
 
+# YAML 1.2, and OPA, read 1e3 as a number; YAML 1.1 wants a point in it.
+_EXPONENT: Final = re2.compile(r"^[-+]?\d+[eE][-+]?\d+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
 
 
@@ -307,4 +310,7 @@ def yaml_marshal(run: Evaluation, value: Value) -> Value:
     """YAML text, members sorted."""
     plain = to_json(value, run)
     run.charge(len(json_text(value, run)))
-    return yaml.safe_dump(plain, sort_keys=True, default_flow_style=False, allow_unicode=True, width=1 << 30)
+    text: str = yaml.safe_dump(
+        plain, sort_keys=True, default_flow_style=False, allow_unicode=True, width=1 << 30
+    )
+    return text.removesuffix("...\n")

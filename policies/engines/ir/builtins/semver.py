@@ -13,8 +13,11 @@ from policies.engines.ir.errors import OperandError
 if TYPE_CHECKING:
     from policies.engines.ir.values import Value
 
+_NUMBER: Final = r"(0|[1-9]\d{0,30})"
+# Digits alone have no leading zero; anything with a letter or a hyphen may.
+_BEFORE: Final = r"(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)"
 _VERSION: Final = re2.compile(
-    r"v?(\d{1,30})\.(\d{1,30})\.(\d{1,30})(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?"
+    rf"v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-({_BEFORE}(?:\.{_BEFORE})*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 )
 
 
@@ -36,7 +39,7 @@ def _order(text: str, position: int) -> tuple[object, ...]:
     found = _VERSION.fullmatch(text) if text.isascii() else None
     if found is None:
         raise OperandError(position, f"string {text} is not a valid SemVer")
-    major, minor, fix, before, _ = found.groups()
+    major, minor, fix, before = found.groups()
     # A release is above all that come before it; digits are below other identifiers, compared as numbers.
     parts = tuple(
         (0, int(part), "") if part.isdigit() and len(part) < 1000 else (1, 0, part)

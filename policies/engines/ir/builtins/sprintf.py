@@ -270,6 +270,9 @@ def _integer(argument: int, spec: _Spec) -> str | None:
 
 def _float(argument: Decimal, spec: _Spec) -> str | None:
     verb = spec.verb
+    if verb in "xX" and spec.precision is None:
+        text = _hexadecimal(float(argument))
+        return spec.padded(text.upper() if verb == "X" else text)
     if verb not in "vfFeEgG":
         return None
     kind = {"v": "g", "F": "f"}.get(verb, verb)
@@ -301,3 +304,11 @@ def _shortest(value: float, kind: str) -> str:
     else:
         body = text[: point + 1] + "." + text[point + 1 :]
     return ("-" if sign else "") + (body.upper() if kind == "G" else body)
+
+
+def _hexadecimal(value: float) -> str:
+    """Go's %x: no zeros at the end of the mantissa, two digits of the exponent."""
+    mantissa, exponent = value.hex().split("p")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}p{int(exponent):+03d}"

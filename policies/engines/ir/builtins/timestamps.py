@@ -162,5 +162,5 @@ def _zone(name: str) -> tzinfo:
         raise BuiltinError("the zone of the machine is not part of the input")
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, KeyError) as exc:
         raise BuiltinError(f"unknown time zone {name[:80]}") from exc

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import re2
 
@@ -55,7 +55,10 @@ def _parts(text: str) -> dict[str, str]:
     if path and (not scheme or path.startswith("/")):
         if _BAD_ESCAPE.search(path):
             raise BuiltinError("invalid URL escape")
-        parts |= {"path": unquote(path), "raw_path": path}
+        plain = unquote(path)
+        # As Go has it: raw only where the usual way of escaping would not have given the same text.
+        usual = quote(plain, safe="-_.~$&+,/:;=@") == path
+        parts |= {"path": plain, "raw_path": plain if usual else path}
     parts |= {"raw_query": query, "fragment": unquote(fragment)}
     return {name: part for name, part in parts.items() if part}
 
