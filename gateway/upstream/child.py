@@ -173,7 +173,7 @@ class Child(asyncio.SubprocessProtocol):
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         """A child that cannot be spoken to, or cannot answer, is of no use."""
-        if fd == 2 or self._exited.is_set():
+        if fd == 2 or self._cause or self._exited.is_set():
             return
         self._deaf = True
         # Mostly it is about to exit, and how it exits says more than this.

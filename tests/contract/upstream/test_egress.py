@@ -115,6 +115,49 @@ async def test_a_stream_left_after_its_answer_gives_its_connection_back(egress, 
         assert server.connections == 1
 
 
+class Afterwards:
+    """Answers, then does one more thing to the connection as soon as the test asks for it."""
+
+    def __init__(self, http, act):
+        self.http = http
+        self.act = act
+        self.go, self.done = asyncio.Event(), asyncio.Event()
+
+    def __call__(self, request):
+        return self.first if not self.go.is_set() else self.http.answer(b"ours")
+
+    async def first(self, writer):
+        writer.write(self.http.answer(b"first"))
+        await writer.drain()
+        await self.go.wait()
+        self.act(writer)
+        await writer.drain()
+        self.done.set()
+
+    async def happen(self):
+        self.go.set()
+        await self.done.wait()
+
+
+async def test_a_kept_connection_that_speaks_unasked_is_not_used_again(egress, scripted, http):
+    script = Afterwards(http, lambda writer: writer.write(http.answer(b"poison")))
+    async with scripted(script) as server:
+        assert await post(egress, to(server.url)) == b"first"
+        await script.happen()
+        assert await post(egress, to(server.url)) == b"ours"
+        assert server.connections == 2
+
+
+async def test_a_kept_connection_that_has_ended_is_not_written_into(egress, scripted, http):
+    script = Afterwards(http, lambda writer: writer.write_eof())
+    async with scripted(script) as server:
+        assert await post(egress, to(server.url)) == b"first"
+        await script.happen()
+        assert await post(egress, to(server.url)) == b"ours"
+        assert server.connections == 2
+        assert len(server.requests) == 2
+
+
 async def test_a_refused_connection_has_sent_nothing(egress):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

@@ -162,10 +162,12 @@ async def test_the_processes_a_child_started_end_with_it(child, call, workshop):
 async def test_a_child_that_ignores_every_request_to_end_is_killed_within_the_bound(child, call, workshop):
     upstream = await child("ignores-term", "ignores-eof")
     own = text_of(await call(upstream, "start"))["pid"]
+    # It inherits that SIGTERM is ignored.
+    grandchild = text_of(await call(upstream, "fork"))
     started = time.monotonic()
     await upstream.aclose()
     assert time.monotonic() - started < 5
-    await workshop.until(lambda: not runs(own))
+    await workshop.until(lambda: not runs(own) and not runs(grandchild))
     assert upstream.health().state == "closed"
 
 
@@ -176,6 +178,17 @@ async def test_a_child_that_ends_when_told_to_is_not_killed(child, call):
     await upstream.aclose()
     assert time.monotonic() - started < 0.7
     assert not runs(own)
+
+
+@pytest.mark.parametrize(
+    ("words", "heard"), [(["tidies-up"], "eof"), (["ignores-eof", "tidies-up-when-terminated"], "term")]
+)
+async def test_a_child_gets_the_time_to_tidy_up(child, call, tmp_path, words, heard):
+    log = tmp_path / "log"
+    upstream = await child(*words, env={"FIXTURE_LOG": str(log)})
+    await call(upstream, "good")
+    await upstream.aclose()
+    assert log.read_text() == heard
 
 
 @pytest.mark.abuse(122)

@@ -1,6 +1,6 @@
 """A stdio server without any library that misbehaves by the name of the tool that is called.
 
-Words: ``ignores-term``, ``ignores-eof``, ``exits``, ``dies-on-discover``, ``late-modern``.
+Words: ``ignores-term``, ``ignores-eof``, ``tidies-up``, ``tidies-up-when-terminated``, ``exits``, ``dies-on-discover``, ``late-modern``.
 """
 
 from __future__ import annotations
@@ -89,7 +89,16 @@ def misbehave(tool, arguments, number):
         result(number, {})
 
 
+def tidy_up(why):
+    time.sleep(0.4)
+    with open(os.environ["FIXTURE_LOG"], "w") as log:
+        log.write(why)
+    os._exit(0)
+
+
 def main():
+    if "tidies-up-when-terminated" in WORDS:
+        signal.signal(signal.SIGTERM, lambda *_: tidy_up("term"))
     if "ignores-term" in WORDS:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "exits" in WORDS:
@@ -117,6 +126,8 @@ def main():
             )
         elif method == "tools/call":
             misbehave(request["params"]["name"], request["params"]["arguments"], number)
+    if "tidies-up" in WORDS:
+        tidy_up("eof")
     while "ignores-eof" in WORDS:
         time.sleep(1)
 
