@@ -202,6 +202,8 @@ class Listener:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((host, int(port)))
+            # Only listening claims the port for good; who connects early waits instead of being refused.
+            self._socket.listen(BACKLOG)
         except OSError as error:
             self._socket.close()
             raise ConfigurationError(

@@ -1,0 +1,152 @@
+"""Bytes in, bytes out: requests as an attacker writes them, answers as they came."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from dataclasses import dataclass, field
+
+PREFIX = "io.modelcontextprotocol/"
+MODERN = "2026-07-28"
+WAIT_S = 8.0
+
+
+@dataclass
+class Response:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def error(self):
+        """The JSON-RPC number, or None."""
+        return self.json.get("error", {}).get("code")
+
+    @property
+    def code(self):
+        return self.json["error"]["data"]["code"]
+
+
+@dataclass
+class Heard:
+    """Everything one connection said until it closed or fell silent."""
+
+    data: bytes = b""
+    closed: bool = False
+    seconds: float = 0.0
+    responses: list[Response] = field(default_factory=list)
+
+    @property
+    def statuses(self):
+        return [one.status for one in self.responses]
+
+    @property
+    def only(self):
+        assert len(self.responses) == 1, self.data[:500]
+        return self.responses[0]
+
+
+def connect(port):
+    sock = socket.create_connection(("127.0.0.1", port), timeout=WAIT_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def split(data):
+    """Complete responses at the beginning of the bytes."""
+    found = []
+    while (end := data.find(b"\r\n\r\n")) >= 0:
+        lines = data[:end].decode("latin-1").split("\r\n")
+        headers = {
+            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
+        }
+        rest = data[end + 4 :]
+        if "content-length" in headers:
+            length = int(headers["content-length"])
+            if len(rest) < length:
+                break
+            body, data = rest[:length], rest[length:]
+        elif headers.get("transfer-encoding") == "chunked":
+            whole = rest.find(b"0\r\n\r\n")
+            if whole < 0:
+                break
+            body, data = rest[:whole], rest[whole + 5 :]
+        else:
+            body, data = rest, b""
+        found.append(Response(int(lines[0].split()[1]), headers, body))
+    return found
+
+
+def hear(sock, *, expect=1, until_closed=False, wait_s=WAIT_S):
+    """Read until ``expect`` answers are complete, or until the other side closes."""
+    started = time.monotonic()
+    heard = Heard()
+    sock.settimeout(0.05)
+    while time.monotonic() - started < wait_s:
+        try:
+            data = sock.recv(1 << 16)
+        except TimeoutError:
+            continue
+        except OSError:
+            data = b""
+        if not data:
+            heard.closed = True
+            break
+        heard.data += data
+        heard.responses = split(heard.data)
+        if not until_closed and len(heard.responses) >= expect:
+            break
+    heard.seconds = time.monotonic() - started
+    heard.responses = split(heard.data)
+    return heard
+
+
+def talk(port, *parts, **listening):
+    """Send the parts on a new connection and hear what comes."""
+    with contextlib.closing(connect(port)) as sock:
+        for part in parts:
+            # The other side may have closed already; what it said is still there to be read.
+            with contextlib.suppress(OSError):
+                sock.sendall(part)
+        return hear(sock, **listening)
+
+
+def request(body=b"", *, verb="POST", path="/mcp", port=0, headers=(), leave_out=(), length=True):
+    """One request with the usual headers, unless ``headers`` names them too or ``leave_out`` drops them."""
+    usual = {
+        "Host": f"127.0.0.1:{port}",
+        "Accept": "application/json, text/event-stream",
+        "Content-Type": "application/json",
+    }
+    if verb != "POST":
+        del usual["Content-Type"]
+    given = [(name, value) for name, value in headers if value is not None]
+    named = {name.lower() for name, _ in headers} | {name.lower() for name in leave_out}
+    fields = [(name, value) for name, value in usual.items() if name.lower() not in named] + given
+    if length and "content-length" not in named and (body or verb == "POST"):
+        fields.append(("Content-Length", str(len(body))))
+    lines = [f"{verb} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields), "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+def modern_message(method="tools/call", params=None, *, request_id=1, meta=None, **members):
+    params = {"name": "tools__echo", "arguments": {"text": "hi"}} if params is None else params
+    envelope = {PREFIX + "protocolVersion": MODERN, PREFIX + "clientCapabilities": {}}
+    if isinstance(params, dict):
+        params = {**params, "_meta": {**envelope, **(meta or {})}}
+    return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params, **members}
+
+
+def modern_headers(message):
+    found = {"MCP-Protocol-Version": MODERN, "Mcp-Method": str(message.get("method", ""))}
+    params = message.get("params")
+    name = params.get("name") if isinstance(params, dict) else None
+    if message.get("method") == "tools/call" and isinstance(name, str):
+        found["Mcp-Name"] = name
+    return found

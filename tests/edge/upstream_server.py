@@ -1,0 +1,105 @@
+"""A tool server that counts: every request it gets, with headers and body. Speaks 2026-07-28 over HTTP."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+OBJECT = {"type": "object"}
+TOOLS = [
+    {
+        "name": "echo",
+        "inputSchema": {"type": "object", "properties": {"text": {}, "amount": {"type": "number"}}},
+    },
+    {
+        "name": "region",
+        "inputSchema": {
+            "type": "object",
+            "properties": {"region": {"type": "string", "x-mcp-header": "Region"}},
+        },
+    },
+    {"name": "denied", "inputSchema": OBJECT},
+    {"name": "slow", "inputSchema": OBJECT},
+    {"name": "Twin", "inputSchema": OBJECT},
+    {"name": "twin", "inputSchema": OBJECT},
+    {"name": "remote", "inputSchema": {"type": "object", "$ref": "http://127.0.0.1:1/x"}},
+    {
+        "name": "split",
+        "inputSchema": {"type": "object", "properties": {"a": {"type": "string", "x-mcp-header": "A\r\nB"}}},
+    },
+    {"name": "no name\u200b", "inputSchema": OBJECT},
+]
+
+
+class ToolServer:
+    """Runs in a thread; ``calls`` holds every ``tools/call`` it received, ``requests`` everything."""
+
+    def __init__(self):
+        self.requests = []
+        self.release = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                outer.requests.append((self.path, dict(self.headers.items()), body))
+                answer = json.dumps(outer.answer(json.loads(body))).encode()
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def do_GET(self):
+                self.send_response(405)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.release.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def calls(self):
+        return [
+            (headers, json.loads(body)) for _, headers, body in list(self.requests) if b'"tools/call"' in body
+        ]
+
+    def answer(self, message):
+        method, params = message.get("method"), message.get("params", {})
+        if method == "server/discover":
+            result = {
+                "supportedVersions": ["2026-07-28"],
+                "capabilities": {"tools": {}},
+                "ttlMs": 0,
+                "cacheScope": "private",
+            }
+        elif method == "tools/list":
+            result = {"tools": TOOLS, "ttlMs": 0, "cacheScope": "private"}
+        elif method == "tools/call":
+            if params["name"] == "slow":
+                self.release.wait(20)
+            text = json.dumps(params.get("arguments", {}), sort_keys=True)
+            result = {"content": [{"type": "text", "text": text}]}
+        else:
+            return {"jsonrpc": "2.0", "id": message.get("id"), "error": {"code": -32601, "message": "no"}}
+        return {"jsonrpc": "2.0", "id": message["id"], "result": {"resultType": "complete", **result}}
