@@ -45,8 +45,18 @@ def load_configuration(path: Path, environ: Mapping[str, str] | None = None) -> 
     """Read ``toolgate.yaml`` or any client's ``mcpServers`` file.
 
     Raises:
-        ConfigurationError: every problem of the file in one text, one line each.
+        ConfigurationError: every problem of the file in one text, one line each, and what to type next.
     """
+    try:
+        return _load(path, environ)
+    except ConfigurationError as error:
+        if error.next_step:
+            raise
+        step = f"mend the file, then: toolgate config check --config {path}"
+        raise ConfigurationError(error.reason, next_step=step) from error
+
+
+def _load(path: Path, environ: Mapping[str, str] | None) -> Configuration:
     document = read_document(path)
     notices: list[str] = []
     origins = _Origins(document)

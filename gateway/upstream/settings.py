@@ -109,7 +109,9 @@ class UpstreamSettings(BaseModel):
         if url is None:
             return None
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        # Asking for the port is what finds out that it is none.
+        plain = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        if not plain or re.search(r"\s", url):
             raise ValueError("`url` must be http://host[:port]/path or https://...")
         if parts.username is not None or parts.password is not None:
             raise ValueError("`url` must not carry a user or password; use `headers`")
