@@ -82,7 +82,7 @@ def start_server(*words, **options):
     """A server in a subprocess; returns it and the port it names on its first line."""
     process = subprocess.Popen([sys.executable, *map(str, words)], stdout=subprocess.PIPE, **options)
     first = process.stdout.readline().split()
-    assert first and first[0] == b"ready", first
+    assert first[:1] == [b"ready"], first
     return process, int(first[1])
 
 

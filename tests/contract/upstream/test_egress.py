@@ -91,7 +91,12 @@ def to(url, **rest):
 
 async def post(egress, destination, *, headers=None, body=b"{}", deadline_s=5, body_bytes_max=1 << 20):
     async with egress.exchange(
-        destination, "POST", headers=headers or {}, deadline_s=deadline_s, body=body, body_bytes_max=body_bytes_max
+        destination,
+        "POST",
+        headers=headers or {},
+        deadline_s=deadline_s,
+        body=body,
+        body_bytes_max=body_bytes_max,
     ) as answer:
         return await answer.read()
 
@@ -254,7 +259,9 @@ async def test_cookies_are_not_kept_and_proxy_variables_not_read(egress, scripte
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "GZIP", "identity, gzip"])
 async def test_a_packed_answer_is_refused_unread(egress, scripted, http, encoding):
-    async with scripted(lambda request: http.answer(b"x", headers=[f"Content-Encoding: {encoding}"])) as server:
+    async with scripted(
+        lambda request: http.answer(b"x", headers=[f"Content-Encoding: {encoding}"])
+    ) as server:
         with pytest.raises(UpstreamGarbled, match="packed"):
             await post(egress, to(server.url))
 
@@ -303,7 +310,9 @@ def certificate(tmp_path_factory):
         .serial_number(1)
         .not_valid_before(now - day)
         .not_valid_after(now + day)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
         .sign(key, hashes.SHA256())
     )
     path = tmp_path_factory.mktemp("tls") / "both.pem"
@@ -338,7 +347,9 @@ async def test_a_certificate_that_is_not_trusted_ends_the_exchange_before_anythi
     trusting = ssl.create_default_context(cafile=certificate)
     async with (
         Background(on_failure=print) as background,
-        Egress(EgressSettings(), clock=clock, start_task=background.start, tls=trusting, resolver=names) as trusted,
+        Egress(
+            EgressSettings(), clock=clock, start_task=background.start, tls=trusting, resolver=names
+        ) as trusted,
     ):
         assert await post(trusted, there) == b"ok"
     server.close()
@@ -361,7 +372,10 @@ async def test_plain_http_behind_an_https_address_is_a_failed_connection(egress)
 
 
 async def test_after_closing_nothing_is_sent(names, clock, scripted, http):
-    async with scripted(lambda request: http.answer(b"ok")) as server, Background(on_failure=print) as background:
+    async with (
+        scripted(lambda request: http.answer(b"ok")) as server,
+        Background(on_failure=print) as background,
+    ):
         egress = Egress(EgressSettings(), clock=clock, start_task=background.start, resolver=names)
         async with egress:
             assert await post(egress, to(server.url)) == b"ok"

@@ -45,11 +45,15 @@ def resident_bytes():
 
 
 @pytest.mark.abuse(121)
-async def test_arguments_reach_the_program_as_they_are_and_no_shell_sees_them(workshop, servers, call, tmp_path):
+async def test_arguments_reach_the_program_as_they_are_and_no_shell_sees_them(
+    workshop, servers, call, tmp_path
+):
     words = ["; touch pwned", "$(touch pwned)", "`touch pwned`", "a b", "*", "&& false", "-c", ""]
     script = tmp_path / "a file; touch pwned.py"
     shutil.copy(servers / "hostile_child.py", script)
-    upstream = await workshop.connect("files", command=(sys.executable, str(script), *words), cwd=str(tmp_path))
+    upstream = await workshop.connect(
+        "files", command=(sys.executable, str(script), *words), cwd=str(tmp_path)
+    )
     started = text_of(await call(upstream, "start"))
     assert started["argv"] == [str(script), *words]
     assert started["cwd"] == str(tmp_path)
@@ -249,7 +253,9 @@ async def test_a_child_that_closes_its_output_is_replaced(child, call):
     assert (await call(upstream, "good")).result
 
 
-async def test_a_child_that_stops_reading_costs_its_callers_their_deadline_and_says_nothing_was_sent(child, call):
+async def test_a_child_that_stops_reading_costs_its_callers_their_deadline_and_says_nothing_was_sent(
+    child, call
+):
     upstream = await child()
     assert (await call(upstream, "stop_reading", {"seconds": 3})).result
     big = {"text": "x" * (1 << 20)}

@@ -153,7 +153,9 @@ async def test_an_answer_without_end_is_cut_at_its_bound_and_neighbours_work(hos
 
 
 @pytest.mark.abuse(76)
-async def test_a_redirect_is_refused_and_our_credential_goes_nowhere(workshop, hostile_url, call, scripted, http):
+async def test_a_redirect_is_refused_and_our_credential_goes_nowhere(
+    workshop, hostile_url, call, scripted, http
+):
     async with scripted(lambda request: http.answer(b"{}")) as thief:
         upstream = await workshop.connect("evil", url=hostile_url, headers={"Authorization": "Bearer s3cret"})
         with pytest.raises(UpstreamRefused, match="redirect") as caught:
@@ -176,7 +178,9 @@ async def test_each_upstream_gets_its_own_headers_and_no_other_s(workshop, call,
         return http.result(request, {"resultType": "complete", "content": []})
 
     async with scripted(respond) as one, scripted(respond) as two, scripted(respond) as three:
-        first = await workshop.connect("one", url=one.url, headers={"Authorization": "Bearer one", "X-One": "1"})
+        first = await workshop.connect(
+            "one", url=one.url, headers={"Authorization": "Bearer one", "X-One": "1"}
+        )
         second = await workshop.connect("two", url=two.url, headers={"Authorization": "Bearer two"})
         third = await workshop.connect("three", url=three.url)
         await asyncio.gather(*(call(each, "t") for each in (first, second, third) for _ in range(5)))

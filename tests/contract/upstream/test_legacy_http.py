@@ -80,7 +80,9 @@ async def test_calls_with_different_keys_never_share_a_session(workshop, scripte
     async with scripted(legacy()) as server:
         upstream = await workshop.connect(url=server.url)
         keys = [("ana",), ("bob",), ("ana",), ("bob",), ()]
-        await asyncio.gather(*(call(upstream, "get", {"key": "".join(key)}, session_key=key) for key in keys * 3))
+        await asyncio.gather(
+            *(call(upstream, "get", {"key": "".join(key)}, session_key=key) for key in keys * 3)
+        )
         used = {}
         for request in server.of("tools/call"):
             key = request.message["params"]["arguments"]["key"]
@@ -89,7 +91,9 @@ async def test_calls_with_different_keys_never_share_a_session(workshop, scripte
         assert len(set.union(*used.values())) == 3
 
 
-async def test_sessions_beyond_the_bound_are_ended_on_the_server_oldest_first(workshop, scripted, legacy, call):
+async def test_sessions_beyond_the_bound_are_ended_on_the_server_oldest_first(
+    workshop, scripted, legacy, call
+):
     script = legacy()
     async with scripted(script) as server:
         upstream = await workshop.connect(url=server.url, sessions_max=2)
@@ -120,7 +124,9 @@ async def test_closing_ends_every_session_on_the_server(workshop, scripted, lega
         assert script.sessions == set()
 
 
-async def test_a_forgotten_session_is_opened_anew_and_the_call_sent_once_more(workshop, scripted, legacy, call):
+async def test_a_forgotten_session_is_opened_anew_and_the_call_sent_once_more(
+    workshop, scripted, legacy, call
+):
     script = legacy()
     async with scripted(script) as server:
         upstream = await workshop.connect(url=server.url)

@@ -50,7 +50,7 @@ async def test_the_protocol_s_own_meta_members_cannot_be_set_from_outside(worksh
 
 
 async def test_the_arguments_travel_byte_for_byte(workshop, scripted, modern):
-    arguments = '{"a":1.50,"b":1e2,"c":[ "\\u0041" ],"d":12345678901234567890}'.encode()
+    arguments = b'{"a":1.50,"b":1e2,"c":[ "\\u0041" ],"d":12345678901234567890}'
     async with scripted(modern) as server:
         upstream = await workshop.connect(url=server.url)
         send = ToolSend(tool="get", arguments_json=arguments, arguments=json.loads(arguments))
@@ -73,7 +73,11 @@ async def test_the_result_comes_back_byte_for_byte(workshop, scripted, http, cal
 
 async def test_a_result_without_result_type_is_complete(workshop, scripted, http, call):
     def respond(request):
-        return http.discover(request) if request.method == "server/discover" else http.result(request, {"isError": True})
+        return (
+            http.discover(request)
+            if request.method == "server/discover"
+            else http.result(request, {"isError": True})
+        )
 
     async with scripted(respond) as server:
         assert (await call(await workshop.connect(url=server.url), "get")).is_error
@@ -81,7 +85,11 @@ async def test_a_result_without_result_type_is_complete(workshop, scripted, http
 
 @pytest.mark.parametrize(
     ("name", "header"),
-    [("plain-name_1.x", "plain-name_1.x"), ("näme", "=?base64?bsOkbWU=?="), ("=?base64?eA==?=", "=?base64?PT9iYXNlNjQ/ZUE9PT89?=")],
+    [
+        ("plain-name_1.x", "plain-name_1.x"),
+        ("näme", "=?base64?bsOkbWU=?="),
+        ("=?base64?eA==?=", "=?base64?PT9iYXNlNjQ/ZUE9PT89?="),
+    ],
 )
 async def test_a_name_that_a_header_cannot_carry_is_encoded(workshop, scripted, modern, call, name, header):
     async with scripted(modern) as server:

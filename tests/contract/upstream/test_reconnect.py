@@ -52,7 +52,9 @@ async def test_an_upstream_that_stays_away_is_refused_at_once_with_the_time_of_t
     workshop, call, free_port
 ):
     upstream = await workshop.connect(url=f"http://127.0.0.1:{free_port}/mcp")
-    await workshop.until(lambda: "next try in" in upstream.health().reason and upstream._breaker.failures >= 5)
+    await workshop.until(
+        lambda: "next try in" in upstream.health().reason and upstream._breaker.failures >= 5
+    )
     with pytest.raises(UpstreamUnreachable, match=r"refused.*next try in \d") as caught:
         await call(upstream, "pid")
     assert not caught.value.sent
@@ -111,7 +113,9 @@ async def test_a_web_page_at_the_address_is_said_to_be_one(workshop, scripted, h
 
 
 async def test_wrong_credentials_are_said_to_be_wrong(workshop, scripted, http, call):
-    async with scripted(lambda request: http.answer(b"no", status="401 Unauthorized", kind="text/plain")) as server:
+    async with scripted(
+        lambda request: http.answer(b"no", status="401 Unauthorized", kind="text/plain")
+    ) as server:
         upstream = await workshop.connect(url=server.url)
         with pytest.raises(UpstreamUnreachable, match="401") as caught:
             await call(upstream, "pid")

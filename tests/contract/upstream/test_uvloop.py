@@ -19,7 +19,9 @@ def test_children_are_run_replaced_and_ended_on_uvloop_too(workshop_class, serve
             upstream = await workshop.connect(command=(sys.executable, str(servers / "hostile_child.py")))
 
             async def pid():
-                return json.loads(json.loads((await call(upstream, "start")).result)["content"][0]["text"])["pid"]
+                return json.loads(json.loads((await call(upstream, "start")).result)["content"][0]["text"])[
+                    "pid"
+                ]
 
             first = await pid()
             os.kill(first, signal.SIGSTOP)
@@ -36,7 +38,9 @@ def test_children_are_run_replaced_and_ended_on_uvloop_too(workshop_class, serve
     assert uvloop.run(main()) == []
 
 
-def test_pooled_connections_are_reused_and_dropped_when_closed_on_uvloop_too(workshop_class, call, scripted, http):
+def test_pooled_connections_are_reused_and_dropped_when_closed_on_uvloop_too(
+    workshop_class, call, scripted, http
+):
     def respond(request):
         if request.method == "server/discover":
             return http.discover(request)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +23,7 @@ def test_lines_are_taken_at_newlines_and_blank_ones_left_out():
 def test_where_the_bytes_are_cut_changes_no_line(stream, cuts):
     stream = stream.replace(b"\0", b"\n")
     edges = [0, *sorted(cuts), len(stream)]
-    chunks = [stream[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    chunks = [stream[start:end] for start, end in itertools.pairwise(edges)]
     whole = [line for line in assemble(stream) if isinstance(line, bytes)]
     assert [line for line in assemble(*chunks) if isinstance(line, bytes)] == whole
 

@@ -19,7 +19,11 @@ async def listed(*pages, **bounds):
 
     async def fetch(cursor):
         page = pages[int(cursor or 0)]
-        return page if isinstance(page, Answer) else Answer(result=page if isinstance(page, bytes) else json.dumps(page).encode())
+        return (
+            page
+            if isinstance(page, Answer)
+            else Answer(result=page if isinstance(page, bytes) else json.dumps(page).encode())
+        )
 
     return await all_tools(fetch, UpstreamSettings(url="http://a/", **bounds), party=PARTY)
 
@@ -29,7 +33,9 @@ async def test_pages_are_joined_in_order():
 
 
 async def test_one_bad_tool_comes_as_its_bytes_and_costs_no_other():
-    page = b'{"tools":[{"name":"a"},{"name":"b","name":"c"},{"n":NaN},{"name":"d","big":12345678901234567890}]}'
+    page = (
+        b'{"tools":[{"name":"a"},{"name":"b","name":"c"},{"n":NaN},{"name":"d","big":12345678901234567890}]}'
+    )
     with pytest.raises(UpstreamGarbled):
         await listed(page)
     page = page.replace(b"NaN", b"1e999")

@@ -108,7 +108,9 @@ def test_an_error_is_handed_on_and_a_lost_version_is_not():
 
 
 def test_a_call_carries_its_arguments_unchanged_and_its_number_as_progress_token():
-    send = ToolSend(tool='a"b', arguments_json=b'{"n": 1.0}', arguments={}, wants_progress=True, meta={"k": 1})
+    send = ToolSend(
+        tool='a"b', arguments_json=b'{"n": 1.0}', arguments={}, wants_progress=True, meta={"k": 1}
+    )
     body = messages.tool_call(5, send, {"p": 2})
     assert b'"arguments":{"n": 1.0}' in body
     params = json.loads(body)["params"]

@@ -17,7 +17,13 @@ from gateway.upstream.messages import answer_to, read_message
 from gateway.upstream.probe import negotiate
 
 MODERN = {"result": {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {"listChanged": True}}}}
-LEGACY = {"result": {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {"name": "old", "version": "3"}}}
+LEGACY = {
+    "result": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "serverInfo": {"name": "old", "version": "3"},
+    }
+}
 
 
 def error(code, data=None):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +34,7 @@ def parse(*chunks, bytes_max=1000):
         (b"\xef\xbb\xbfdata: a\n\n", [Event(data=b"a")]),
         (b"event: lost\n\ndata: a\n\n", [Event(data=b"a")]),
         (b"data: never finished\n", []),
-        (b"data: {\"a\":\"\xc3\xa9\xe2\x80\xa8\"}\n\n", [Event(data='{"a":"é\u2028"}'.encode())]),
+        (b'data: {"a":"\xc3\xa9\xe2\x80\xa8"}\n\n', [Event(data='{"a":"é\u2028"}'.encode())]),
     ],
 )
 def test_streams_are_read_as_the_standard_says(stream, events):
@@ -41,14 +43,16 @@ def test_streams_are_read_as_the_standard_says(stream, events):
 
 
 @given(
-    lines=st.lists(st.sampled_from([b"data: x", b"data: yy", b"", b": c", b"id: 7", b"event: e", b"data"]), max_size=12),
+    lines=st.lists(
+        st.sampled_from([b"data: x", b"data: yy", b"", b": c", b"id: 7", b"event: e", b"data"]), max_size=12
+    ),
     ends=st.lists(st.sampled_from([b"\n", b"\r", b"\r\n"]), min_size=12, max_size=12),
     cuts=st.lists(st.integers(0, 80), max_size=6),
 )
 def test_where_the_bytes_are_cut_changes_nothing(lines, ends, cuts):
     stream = b"".join(line + end for line, end in zip(lines, ends, strict=False))
     edges = [0, *sorted(cuts), len(stream)]
-    chunks = [stream[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    chunks = [stream[start:end] for start, end in itertools.pairwise(edges)]
     assert parse(*chunks) == parse(stream)
 
 
@@ -68,7 +72,9 @@ def test_the_bound_is_per_event_and_comments_between_events_cost_nothing():
     assert parse(b": ping\n" * 500 + b"data: a\n\n", bytes_max=100) == [Event(data=b"a")]
 
 
-@pytest.mark.parametrize(("value", "seconds"), [(b"1500", 1.5), (b"x", None), (b"-1", None), (b"9" * 30, None)])
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(b"1500", 1.5), (b"x", None), (b"-1", None), (b"9" * 30, None)]
+)
 def test_the_pause_a_server_asks_for_is_kept(value, seconds):
     parser = SseParser(event_bytes_max=1000)
     parser.feed(b"retry: " + value + b"\n\n")

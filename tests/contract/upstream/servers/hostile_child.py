@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 WORDS = set(sys.argv[1:])
 DONE = {"resultType": "complete", "content": []}
@@ -29,6 +30,10 @@ def text_result(number, value):
     result(number, {"content": [{"type": "text", "text": json.dumps(value)}]})
 
 
+def begin(number):
+    sys.stdout.write(f'{{"jsonrpc":"2.0","id":{number},"result":{{')
+
+
 def misbehave(tool, arguments, number):
     if tool == "wrong_id":
         result(number + 1000, {})
@@ -37,7 +42,8 @@ def misbehave(tool, arguments, number):
         text_result(number, "first")
         text_result(number, "second")
     elif tool == "duplicate_key":
-        say('{"jsonrpc":"2.0","id":%d,"result":{"resultType":"complete","content":[],"content":[]}}' % number)
+        begin(number)
+        say('"resultType":"complete","content":[],"content":[]}}')
     elif tool == "garbage":
         for line in range(50):
             say(f"Debug: loading plugin {line} {{")
@@ -49,9 +55,11 @@ def misbehave(tool, arguments, number):
         while True:
             say('{"jsonrpc":"2.0","method":"notifications/message","params":{}}')
     elif tool == "huge":
-        say('{"jsonrpc":"2.0","id":%d,"result":{"x":"%s"}}' % (number, "A" * (30 << 20)))
+        begin(number)
+        say('"x":"' + "A" * (30 << 20) + '"}}')
     elif tool == "no_newline":
-        sys.stdout.write('{"jsonrpc":"2.0","id":%d,"result":{"x":"' % number)
+        begin(number)
+        sys.stdout.write('"x":"')
         for _ in range(100):
             sys.stdout.write("A" * (1 << 20))
         sys.stdout.flush()
@@ -82,7 +90,9 @@ def misbehave(tool, arguments, number):
         replies = [json.loads(sys.stdin.readline()) for _ in range(2)]
         text_result(number, replies)
     elif tool == "start":
-        text_result(number, {"pid": os.getpid(), "argv": sys.argv, "env": dict(os.environ), "cwd": os.getcwd()})
+        text_result(
+            number, {"pid": os.getpid(), "argv": sys.argv, "env": dict(os.environ), "cwd": str(Path.cwd())}
+        )
     elif tool == "silent":
         pass
     else:
@@ -91,8 +101,7 @@ def misbehave(tool, arguments, number):
 
 def tidy_up(why):
     time.sleep(0.4)
-    with open(os.environ["FIXTURE_LOG"], "w") as log:
-        log.write(why)
+    Path(os.environ["FIXTURE_LOG"]).write_text(why)
     os._exit(0)
 
 
@@ -122,7 +131,11 @@ def main():
                 continue
             result(
                 number,
-                {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "old"}},
+                {
+                    "protocolVersion": "2025-06-18",
+                    "capabilities": {"tools": {}},
+                    "serverInfo": {"name": "old"},
+                },
             )
         elif method == "tools/call":
             misbehave(request["params"]["name"], request["params"]["arguments"], number)

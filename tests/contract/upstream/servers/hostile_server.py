@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import json
 import zlib
 
@@ -15,7 +14,13 @@ MEGABYTE = b"A" * (1 << 20)
 
 
 def http(body=b"", status=b"200 OK", kind=b"application/json", extra=b""):
-    return b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n%s" % (status, kind, len(body), extra, body)
+    return b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n%s" % (
+        status,
+        kind,
+        len(body),
+        extra,
+        body,
+    )
 
 
 def message(number, **members):
@@ -23,7 +28,9 @@ def message(number, **members):
 
 
 def complete(number, text="good"):
-    return message(number, result={"resultType": "complete", "content": [{"type": "text", "text": text}], "_meta": META})
+    return message(
+        number, result={"resultType": "complete", "content": [{"type": "text", "text": text}], "_meta": META}
+    )
 
 
 def bomb():
@@ -61,7 +68,9 @@ ANSWERS = {
     "nan": lambda n: http(b'{"jsonrpc":"2.0","id":%d,"result":{"x":NaN}}' % n),
     "not_utf8": lambda n: http(b'{"jsonrpc":"2.0","id":%d,"result":{"x":"\xff"}}' % n),
     "lone_surrogate": lambda n: http(b'{"jsonrpc":"2.0","id":%d,"result":{"x":"\\ud800"}}' % n),
-    "deep": lambda n: http(b'{"jsonrpc":"2.0","id":%d,"result":{"x":%s}}' % (n, b"[" * 200_000 + b"]" * 200_000)),
+    "deep": lambda n: http(
+        b'{"jsonrpc":"2.0","id":%d,"result":{"x":%s}}' % (n, b"[" * 200_000 + b"]" * 200_000)
+    ),
     "two_in_one_body": lambda n: http(complete(n, "first") + complete(n, "second")),
     "two_events": lambda n: http(
         b"data: %s\n\ndata: %s\n\n" % (complete(n, "first"), complete(n, "second")), kind=b"text/event-stream"
@@ -73,14 +82,18 @@ ANSWERS = {
     "forbidden": lambda n: http(b"no", b"403 Forbidden", b"text/plain"),
     "missing": lambda n: http(b"<html>404</html>", b"404 Not Found", b"text/html"),
     "broken": lambda n: http(b"<html>502</html>", b"502 Bad Gateway", b"text/html"),
-    "truncated": lambda n: b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{",
+    "truncated": lambda n: (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"
+    ),
     "hang_up": lambda n: b"",
     "not_http": lambda n: b"SSH-2.0-OpenSSH_9.9\r\n",
     "long_header": lambda n: b"HTTP/1.1 200 OK\r\nX: " + MEGABYTE + b"\r\n\r\n",
     "bad_chunk": lambda n: BODILESS + b"Transfer-Encoding: chunked\r\n\r\nZZZ\r\n" + complete(n),
     "two_lengths": lambda n: BODILESS + b"Content-Length: 5\r\nContent-Length: 9\r\n\r\n" + complete(n),
     "switching": lambda n: b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-    "many_elements": lambda n: http(b'{"jsonrpc":"2.0","id":%d,"result":{"x":[%s1]}}' % (n, b"[]," * 3_000_000)),
+    "many_elements": lambda n: http(
+        b'{"jsonrpc":"2.0","id":%d,"result":{"x":[%s1]}}' % (n, b"[]," * 3_000_000)
+    ),
     "error_400": lambda n: http(message(n, error={"code": -32602, "message": "no"}), b"400 Bad Request"),
     "error_200": lambda n: http(message(n, error={"code": -32000, "message": "no"})),
 }
@@ -103,7 +116,7 @@ async def behave(tool, arguments, number, writer):
         writer.write(BODILESS + b"Content-Length: %d\r\n\r\n" % (100 << 20))
         await pour(writer)
     elif tool == "huge_unannounced":
-        writer.write(BODILESS + b'Transfer-Encoding: chunked\r\n\r\n')
+        writer.write(BODILESS + b"Transfer-Encoding: chunked\r\n\r\n")
         for _ in range(100):
             writer.write(b"%x\r\n%s\r\n" % (len(MEGABYTE), MEGABYTE))
             await writer.drain()
@@ -113,7 +126,9 @@ async def behave(tool, arguments, number, writer):
         await pour(writer)
     elif tool == "endless_events":
         writer.write(STREAM)
-        note = b'data: {"jsonrpc":"2.0","method":"notifications/message","params":{"x":"%s"}}\n\n' % (b"x" * 2000)
+        note = b'data: {"jsonrpc":"2.0","method":"notifications/message","params":{"x":"%s"}}\n\n' % (
+            b"x" * 2000
+        )
         while True:
             writer.write(note)
             await writer.drain()
@@ -166,14 +181,27 @@ async def serve(reader, writer):
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(
-                (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
+                (
+                    int(line.split(b":")[1])
+                    for line in head.split(b"\r\n")
+                    if line.lower().startswith(b"content-length:")
+                ),
+                0,
             )
             request = json.loads(await reader.readexactly(length))
             number, method, params = request["id"], request["method"], request["params"]
             tool = params.get("name")
             if method == "server/discover":
-                found = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, "resultType": "complete"}
-                writer.write(http(message(number, result={**found, "ttlMs": 0, "cacheScope": "private", "_meta": META})))
+                found = {
+                    "supportedVersions": ["2026-07-28"],
+                    "capabilities": {"tools": {}},
+                    "resultType": "complete",
+                }
+                writer.write(
+                    http(
+                        message(number, result={**found, "ttlMs": 0, "cacheScope": "private", "_meta": META})
+                    )
+                )
             elif tool in ANSWERS:
                 writer.write(ANSWERS[tool](number))
                 if tool in CLOSES:
@@ -194,5 +222,5 @@ async def main():
     await server.serve_forever()
 
 
-assert len(gzip.compress(b"x")) and len(BOMB) < 2 << 20
+assert len(BOMB) < 2 << 20
 asyncio.run(main())

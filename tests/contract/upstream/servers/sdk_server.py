@@ -9,6 +9,7 @@ import asyncio
 import os
 import socket
 import sys
+from pathlib import Path
 
 import uvicorn
 from mcp.server.lowlevel import NotificationOptions
@@ -54,7 +55,7 @@ async def sleep(seconds: float) -> str:
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
-        with open(os.environ["FIXTURE_LOG"], "a") as log:
+        with Path(os.environ["FIXTURE_LOG"]).open("a") as log:
             log.write("cancelled\n")
         raise
     return "slept"
@@ -87,9 +88,15 @@ class OneEra:
             headers = dict(scope["headers"])
             modern = headers.get(b"mcp-protocol-version") == b"2026-07-28"
             if modern != (ERA == "modern"):
-                body = b'{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Bad Request"}}'
+                body = (
+                    b'{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Bad Request"}}'
+                )
                 await send(
-                    {"type": "http.response.start", "status": 400, "headers": [(b"content-type", b"application/json")]}
+                    {
+                        "type": "http.response.start",
+                        "status": 400,
+                        "headers": [(b"content-type", b"application/json")],
+                    }
                 )
                 await send({"type": "http.response.body", "body": body})
                 return
@@ -111,7 +118,9 @@ def serve_http() -> None:
     low = server._lowlevel_server
     create = low.create_initialization_options
     low.create_initialization_options = lambda *a, **k: create(NotificationOptions(tools_changed=True))
-    app = OneEra(server.streamable_http_app(json_response="json" in FLAGS, stateless_http="stateless" in FLAGS))
+    app = OneEra(
+        server.streamable_http_app(json_response="json" in FLAGS, stateless_http="stateless" in FLAGS)
+    )
     listening = socket.create_server(("127.0.0.1", PORT))
     print("ready", listening.getsockname()[1], flush=True)
     config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
