@@ -112,9 +112,9 @@ class Enforcement:
         call = passage.call
         definition = passage.definition = self._catalogue.find(call.upstream, call.tool)
         if definition is None:
-            reason = f"no tool {call.tool_id} is offered here"
+            reason, next_step = self._absent(call)
             await self._refuse(passage, refusal(UnknownTool.code, reason))
-            raise UnknownTool(reason, next_step="list the tools again")
+            raise UnknownTool(reason, next_step=next_step)
         try:
             definition.arguments.check(call.arguments, call.tool_id)
         except InvalidArguments as error:
@@ -133,6 +133,16 @@ class Enforcement:
             self._outcome(passage, "not_sent", code="cancelled")
             raise
         return await self._forwarded(passage, definition, decision, on_progress)
+
+    def _absent(self, call: ToolCall) -> tuple[str, str]:
+        reason = f"no tool {call.tool_id} is offered here"
+        upstream = self._upstreams.get(call.upstream)
+        if upstream is not None and not self._catalogue.offered(call.upstream):
+            state = upstream.health().state
+            if state != "ready":
+                # Not a wrong name: nobody can know its tools before it has answered once.
+                return f"{reason}: upstream {call.upstream!r} is {state}; nothing was sent", "try again later"
+        return reason, "list the tools again"
 
     async def _decision(self, passage: _Passage, definition: ToolDefinition) -> Decision:
         settings = self._settings
