@@ -56,7 +56,9 @@ class FaultyFiles(SystemFiles):
     faults: list[Fault] = field(default_factory=list)
     journal: list[tuple[str, str]] = field(default_factory=list)
     gate: threading.Event | None = None
-    """While set and not open, every sync waits for it."""
+    """While set and not open, every sync waits for it..."""
+    gated: str = ""
+    """...of a path with this end."""
     failed: set[int] = field(default_factory=set)
     paths: dict[int, str] = field(default_factory=dict)
 
@@ -108,7 +110,7 @@ class FaultyFiles(SystemFiles):
 
     def sync(self, descriptor: int) -> None:
         assert descriptor not in self.failed, "synced a descriptor whose sync had failed"
-        if self.gate:
+        if self.gate and self.paths[descriptor].endswith(self.gated):
             self.gate.wait()
         try:
             self._run("sync", self.paths[descriptor], lambda: super(FaultyFiles, self).sync(descriptor))

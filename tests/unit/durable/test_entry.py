@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from durable.audit.entry import (
@@ -48,6 +48,7 @@ json_values = st.recursive(
 
 
 @pytest.mark.abuse(113)
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text().filter(lambda name: name not in {"v", "seq", "group", "at", "kind", "tenant", "payloads"}),
@@ -117,6 +118,7 @@ def test_a_draft_that_cannot_be_an_entry_is_refused(draft: Draft, reason: str) -
 
 
 @pytest.mark.abuse(117)
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 4_000_000_000_000_000), min_size=1, max_size=20))
 def test_times_never_go_backwards_whatever_the_clock_does(times: list[int]) -> None:
     entries = [prepare(Draft("note", {}, ""), at_us=at_us, digest_key=KEY) for at_us in times]
@@ -128,6 +130,7 @@ def test_times_never_go_backwards_whatever_the_clock_does(times: list[int]) -> N
     assert [appended.seq for appended in placed.appended] == list(range(len(times)))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4_000_000_000_000_000))
 def test_a_time_reads_back_to_the_microsecond(at_us: int) -> None:
     assert unix_us(rfc3339(at_us)) == at_us

@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from durable.audit.ballast import Ballast
 from durable.audit.entry import Draft, PayloadDraft
 from durable.errors import (
     AuditDiskFull,
     AuditReadOnly,
     AuditSyncFailed,
+    AuditSyncSlow,
     AuditUnavailable,
     PayloadErased,
     audit_error,
 )
+from durable.files import SystemFiles
 
 pytestmark = pytest.mark.abuse(112)
 Make = Callable[..., Draft]
@@ -255,20 +261,72 @@ async def test_a_failed_sync_of_payloads_nobody_waited_for_is_not_ignored(
     assert "recovered" in [line["kind"] for line in folder.lines()]
 
 
+@pytest.mark.parametrize("step", ["write_at", "sync", "sync_directory"])
 async def test_an_erasure_interrupted_by_the_disk_is_completed_by_recovery(
-    folder: Any, fault: Any, intent: Make, until: Any, read_back: Any
+    folder: Any, fault: Any, intent: Make, until: Any, read_back: Any, step: str
 ) -> None:
     log = await folder.open_log()
     payload = PayloadDraft(name="arguments", subject="ana", body=b"42")
     await log.append(replace(intent("c1"), payloads=(payload,)))
     assert read_back("c1", "ana") == b"42"
-    folder.files.faults.append(fault("sync_directory", "keys"))
-    folder.files.faults.append(fault("sync", ".key"))
+    folder.files.faults.append(fault(step, ".key" if step != "sync_directory" else "keys"))
     with pytest.raises(AuditSyncFailed):
         await log.erase_subject("acme", "ana", members={"by": "bo"})
     await until(log, "ok")
     with pytest.raises(PayloadErased):
         read_back("c1", "ana")
+    await log.aclose()
+
+
+async def test_a_payload_sync_that_takes_too_long_is_a_failure_too(
+    folder: Any, gate: threading.Event, intent: Make, until: Any
+) -> None:
+    folder.limits = replace(folder.limits, payload_sync_s=0.0, sync_deadline_s=0.5)
+    folder.files.gated = SEALED
+    log = await folder.open_log()
+    gate.clear()
+    payload = PayloadDraft(name="arguments", subject="ana", body=b"42")
+    await log.append(replace(intent("c1"), payloads=(payload,)))
+    with pytest.raises(AuditSyncSlow):
+        await log.append(intent("behind it"))
+    gate.set()
+    await until(log, "ok")
+    await log.aclose()
+    assert [line["after"] for line in folder.lines() if line["kind"] == "recovered"] == ["audit_sync_slow"]
+
+
+class SmallDisk(SystemFiles):
+    """Has room for so many bytes of ballast."""
+
+    def __init__(self, room_bytes: int) -> None:
+        self.room_bytes = room_bytes
+
+    def write(self, descriptor: int, buffer: bytes) -> int:
+        self.room_bytes -= len(buffer)
+        if self.room_bytes < 0:
+            raise OSError(errno.ENOSPC, "full")
+        return super().write(descriptor, buffer)
+
+
+@pytest.mark.parametrize(("room_bytes", "lies"), [(200_000, True), (199_999, False)])
+def test_the_ballast_wants_as_much_room_beside_it(tmp_path: Path, room_bytes: int, lies: bool) -> None:
+    path = tmp_path / "ballast"
+    ballast = Ballast(path, size_bytes=100_000, files=SmallDisk(room_bytes), random_bytes=os.urandom)
+    if lies:
+        ballast.lay()
+        assert path.stat().st_size == 100_000
+    else:
+        with pytest.raises(OSError, match="full"):
+            ballast.lay()
+        assert not path.exists()
+
+
+async def test_the_directories_of_a_log_are_durable_before_anything_is_acknowledged(folder: Any) -> None:
+    log = await folder.open_log()
+    synced = [path for operation, path in folder.files.journal if operation == "sync_directory"]
+    audit = folder.path / "audit"
+    wanted = (folder.path.parent, folder.path, audit, audit / "segments", audit / "payloads")
+    assert {str(path) for path in wanted} <= set(synced)
     await log.aclose()
 
 

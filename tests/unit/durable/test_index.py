@@ -111,7 +111,9 @@ def test_every_query_asks_for_a_tenant_or_says_operator_in_its_name() -> None:
         assert name.startswith("operator_") or list(inspect.signature(method).parameters)[1] == "tenant"
 
 
-@pytest.mark.parametrize("damage", ["delete", "garbage", "empty", "other schema", "later version", "rows of another log"])
+@pytest.mark.parametrize(
+    "damage", ["delete", "garbage", "empty", "other schema", "later version", "rows of another log"]
+)
 async def test_a_damaged_index_is_made_again(
     folder: Any, monkeypatch: pytest.MonkeyPatch, intent: Make, damage: str
 ) -> None:

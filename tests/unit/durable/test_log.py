@@ -282,7 +282,7 @@ async def test_what_one_append_may_hold_is_bounded(folder: Any) -> None:
 async def test_a_sync_that_does_not_return_refuses_in_time_and_says_not_sent_later(
     folder: Any, gate: threading.Event, intent: Make, outcome: Make, until: Any
 ) -> None:
-    folder.limits = replace(folder.limits, sync_deadline_s=0.05)
+    folder.limits = replace(folder.limits, sync_deadline_s=0.5)
     log = await folder.open_log()
     await log.append(intent("before"))
     gate.clear()
@@ -312,7 +312,7 @@ async def test_a_sync_that_does_not_return_refuses_in_time_and_says_not_sent_lat
 async def test_closing_with_a_stuck_disk_ends_all_the_same(
     folder: Any, gate: threading.Event, intent: Make
 ) -> None:
-    folder.limits = replace(folder.limits, sync_deadline_s=0.05)
+    folder.limits = replace(folder.limits, sync_deadline_s=0.5)
     log = await folder.open_log()
     gate.clear()
     with pytest.raises(AuditSyncSlow):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durable.audit.tree import EMPTY_ROOT, CompactRange, leaf_hash, node_hash
@@ -54,6 +54,7 @@ def test_roots_are_those_of_the_reference_tests(size: int) -> None:
     assert tree.root().hex() == ROOTS[size - 1]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200))
 def test_the_right_edge_gives_the_defined_root_for_any_size(size: int) -> None:
     leaves = [leaf_hash(str(number).encode()) for number in range(size)]
@@ -64,6 +65,7 @@ def test_the_right_edge_gives_the_defined_root_for_any_size(size: int) -> None:
     assert tree.size == size
 
 
+@settings(deadline=None)
 @given(st.integers(0, 100), st.integers(0, 100))
 def test_a_tree_continues_from_its_edge(first: int, more: int) -> None:
     whole = CompactRange()
