@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from policies.engines.complaints import CompilerComplaint, CompilerError, misused_kinds
 from policies.engines.ir.dialect import normalise_regopy
 from policies.engines.negation import hoist_negated_operands
+from policies.engines.with_input import disguised, reveal, uses_with
 from policies.syntax import UnreadableRego, tokens, version_0_places
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ def compile_plan(
     Raises ``CompilerComplaint``.
     """
     stricter = [error for name in modules for error in _stricter(name, modules[name])]
+    with_input = not stricter and uses_with(modules)
     request = {
-        "modules": dict(modules),
+        "modules": {name: disguised(text) if with_input else text for name, text in modules.items()},
         "entrypoints": list(entrypoints),
         "cpu_s_max": math.ceil(deadline_s),
     }
@@ -57,6 +59,8 @@ def compile_plan(
     if errors:
         raise CompilerComplaint(errors)
     plan = normalise_regopy(answer["plan"])
+    if with_input:
+        reveal(plan)
     hoist_negated_operands(plan)
     return plan, f"regopy {answer['version']}"
 

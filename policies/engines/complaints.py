@@ -37,6 +37,7 @@ _ADVICE = (
     (r"undefined function", "unknown_function", "misspelt, or a function that policies may not use"),
     (r"is unsafe", "", "every name needs a value: is it misspelt, or meant as input.<name>?"),
     (r"Invalid rule head", "", "with regopy, braces are needed around every: allow if { every ... }"),
+    (r"^regopy ended with", "", "regopy may crash on what opa compiles, e.g. in below with: install opa"),
     (r"is recursive", "", "a rule may not depend on itself, even through others"),
     (r"`if` keyword|`contains` keyword", "", "write: allow if {...}  and  deny contains {...} if {...}"),
     (r"undefined ref", "", "no such rule or value in that package"),

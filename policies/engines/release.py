@@ -153,7 +153,10 @@ def _plan_problems(rejected: PlanRejected) -> list[Problem]:
 
 
 _HINTS = {
-    "unsafe_variable": "every name needs a value: is it misspelt, or meant as input.<name>?",
+    "unsafe_variable": (
+        "every name needs a value: is it misspelt, or meant as input.<name>? regopy also loses names"
+        " of an every inside a not or every in its body: use a function there, or opa"
+    ),
     "recursion": "a rule may not depend on itself, even through others",
     "banned_builtin": "a decision depends only on the policy, its data and the request",
     "unknown_builtin": "misspelt, or a function that policies may not use",

@@ -59,18 +59,17 @@ test_within_accepts_plain_paths if {
 }
 
 test_within_refuses_other_places if {
-	every path in [
-		"/srv/database", "/srv", "/", "", "srv/data/a", "/SRV/data/a",
-		"/srv/data/../etc", "/srv/data/a/..", "/srv/data/./a", "/srv/data//a",
-		"/srv/data/%2e%2e/etc", "/srv/data/a%00", "/srv/data\\..\\etc", "/srv/data/..\\etc",
-		"/srv/data/ok.", "/srv/data/ok ", "/srv/data/.. /x", "/srv/data/... /x", "~/srv/data",
-		"/srv/data/a\nb", "/srv/data/a\u0000b",
-	] {
-		not lib.within(path, "/srv/data")
-	}
-	every odd in [null, 1, true, ["/srv/data/a"], {"path": "/srv/data/a"}] {
-		not lib.within(odd, "/srv/data")
-	}
+	count([path |
+		some path in [
+			"/srv/database", "/srv", "/", "", "srv/data/a", "/SRV/data/a",
+			"/srv/data/../etc", "/srv/data/a/..", "/srv/data/./a", "/srv/data//a",
+			"/srv/data/%2e%2e/etc", "/srv/data/a%00", "/srv/data\\..\\etc", "/srv/data/..\\etc",
+			"/srv/data/ok.", "/srv/data/ok ", "/srv/data/.. /x", "/srv/data/... /x", "~/srv/data",
+			"/srv/data/a\nb", "/srv/data/a\u0000b",
+		]
+		lib.within(path, "/srv/data")
+	]) == 0
+	count([odd | some odd in [null, 1, true, ["/srv/data/a"], {"path": "/srv/data/a"}]; lib.within(odd, "/srv/data")]) == 0
 }
 
 test_host_reads_plain_urls if {
@@ -81,17 +80,17 @@ test_host_reads_plain_urls if {
 }
 
 test_host_is_undefined_for_tricks if {
-	every url in [
-		"https://example.com@evil.test/", "https://user:pw@example.com/", "https://example.com\\@evil.test/",
-		"https://exa mple.com/", " https://example.com/", "https://example.com/a b", "//example.com/", "example.com",
-		"https:///x", "https://%65xample.com/", "https://example.com:port/", "https://ex\u00e4mple.com/", "",
-		"https://example.com\nhost: evil.test", "javascript:alert(1)",
-	] {
-		not lib.host(url)
-	}
-	every odd in [null, 1, ["https://example.com"]] {
-		not lib.host(odd)
-	}
+	count([url |
+		some url in [
+			"https://example.com@evil.test/", "https://user:pw@example.com/", "https://example.com\\@evil.test/",
+			"https://exa mple.com/", " https://example.com/", "https://example.com/a b", "//example.com/", "example.com",
+			"https:///x", "https://%65xample.com/", "https://example.com:port/", "https://ex\u00e4mple.com/", "",
+			"https://example.com\nhost: evil.test", "javascript:alert(1)",
+		]
+		lib.host(url)
+	]) == 0
+	odd := [null, 1, ["https://example.com"], "https://example.com"]
+	{at | some at, url in input.odd; lib.host(url)} == {3} with input as {"odd": odd}
 }
 
 test_host_within if {
@@ -105,12 +104,13 @@ test_host_within if {
 
 test_mail_domain if {
 	lib.mail_domain("Ana.B+x@Example.COM") == "example.com"
-	every address in [
-		"ana@example.com, eve@evil.test", "Ana <ana@example.com>", "\"a@b\"@example.com", "ana@[10.0.0.1]",
-		"ana@example", "@example.com", "ana@", "ana@example.com\n", "a@b@example.com", "",
-	] {
-		not lib.mail_domain(address)
-	}
+	count([address |
+		some address in [
+			"ana@example.com, eve@evil.test", "Ana <ana@example.com>", "\"a@b\"@example.com", "ana@[10.0.0.1]",
+			"ana@example", "@example.com", "ana@", "ana@example.com\n", "a@b@example.com", "",
+		]
+		lib.mail_domain(address)
+	]) == 0
 }
 
 test_mail_within if {

@@ -12,6 +12,7 @@ import pytest
 from policies.combine import ENTRYPOINT, generated_modules
 from policies.engines import compile_regopy
 from policies.engines.compiler import CompiledPlan, CompilerChoice, compile_modules
+from policies.engines.ir.program import UNDEFINED, Program
 from policies.errors import PolicyRejected
 from policies.model import Problem
 from policies.syntax import package_of, tokens
@@ -182,3 +183,32 @@ def test_without_opa_auto_takes_regopy_and_opa_is_a_problem(
 def test_with_opa_auto_takes_opa() -> None:
     assert shutil.which("opa")
     assert compiled({"a.rego": RULES}, "auto").compiler.startswith("opa ")
+
+
+WITH_CASES = [
+    ("r", 'r with input as {"x": [1]}', True),
+    ("r", 'r with input as {"x": 1}', False),
+    ("r", "r with input.x as [1]", True),
+    ("r", 'r with input["x"] as [1]', True),
+    ("r", 'r with input as {"x": input.never}', False),
+    ("r", "not r with input as {}", True),
+    ("r", 'not r with input as {"x": [7]}', False),
+    ("whole", 'whole == {"y": 2} with input as {"y": 2}', True),
+    ("whole", "whole", False),
+    ("renamed", 'renamed with input as {"y": {"z": 3}}', True),
+    ("r", "r with data.ones as [1]", False),
+]
+
+
+@pytest.mark.parametrize("compiler", BOTH)
+def test_with_means_the_same_in_both_plans(compiler: CompilerChoice) -> None:
+    """Tests need it, and what keeps ``with input as`` from crashing regopy must not show."""
+    rules = "package t\n\nimport input.y as why\n\nr if count(input.x) == 1\n\nwhole := input\n\nrenamed if why.z == 3\n"
+    text = rules + "".join(f"\nt{at} if {{\n\t{body}\n}}\n" for at, (_, body, _) in enumerate(WITH_CASES))
+    entrypoints = [f"t/t{at}" for at in range(len(WITH_CASES))]
+    program = Program.from_plan(
+        compile_modules({"t.rego": text}, entrypoints=entrypoints, compiler=compiler).plan
+    )
+    for at, (_, body, wanted) in enumerate(WITH_CASES):
+        found = bool(program.evaluate(f"t/t{at}", UNDEFINED, program.prepare({}), now_ns=0))
+        assert found is wanted, body
