@@ -45,9 +45,9 @@ def plus(a: Binary, b: Binary) -> Binary:
     return _rounded((a[0] << gap) + b[0], b[1])
 
 
-def times(a: Binary, b: Binary) -> Binary:
+def times(a: Binary, b: Binary, *, bits: int = BITS) -> Binary:
     """``a * b``."""
-    return _rounded(a[0] * b[0], a[1] + b[1])
+    return _rounded(a[0] * b[0], a[1] + b[1], bits)
 
 
 def over(a: Binary, b: Binary) -> Binary:
@@ -76,17 +76,17 @@ def _ratio(numerator: int, denominator: int, exponent: int) -> Binary:
     return _rounded(-quotient if numerator < 0 else quotient, exponent - shift)
 
 
-def _rounded(value: int, exponent: int) -> Binary:
-    """``value * 2**exponent`` with a mantissa of 64 bits."""
+def _rounded(value: int, exponent: int, bits: int = BITS) -> Binary:
+    """``value * 2**exponent`` with a mantissa of so many bits."""
     if not value:
         return 0, 0
     size = abs(value)
-    excess = size.bit_length() - BITS
+    excess = size.bit_length() - bits
     if excess > 0:
         half, low = 1 << (excess - 1), size & ((1 << excess) - 1)
         size >>= excess
         size += low > half or (low == half and size & 1)
-        if size >> BITS:
+        if size >> bits:
             size, excess = size >> 1, excess + 1
     else:
         size <<= -excess

@@ -34,6 +34,7 @@ DIGITS_MAX: Final = 4_200
 FRACTION_DIGITS_MAX: Final = 400
 """Of a number with a fraction or an exponent, all its digits."""
 
+_PRODUCT_BITS: Final = 53
 _HALF: Final = to_binary(Decimal("0.5"))
 _MINUS_HALF: Final = to_binary(Decimal("-0.5"))
 EXPONENT_MAX: Final = 4_200
@@ -194,12 +195,12 @@ def total(numbers: list[Number]) -> Number:
 
 
 def product(numbers: list[Number]) -> Number:
-    """The product, likewise."""
+    """The product: exact when all are integers, else in order and, as in OPA, rounded to fewer bits."""
     result: Number = 1
     if any(as_integer(number) is None for number in numbers):
         binary = (1, 0)
         for number in numbers:
-            binary = times(binary, to_binary(number))
+            binary = times(binary, to_binary(number), bits=_PRODUCT_BITS)
         return to_number(binary)
     for number in numbers:
         result = multiply(result, number)
