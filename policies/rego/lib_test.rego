@@ -90,7 +90,7 @@ test_host_is_undefined_for_tricks if {
 		lib.host(url)
 	]) == 0
 	odd := [null, 1, ["https://example.com"], "https://example.com"]
-	{at | some at, url in input.odd; lib.host(url)} == {3} with input as {"odd": odd}
+	[url | some url in input.odd; lib.host(url)] == ["https://example.com"] with input as {"odd": odd}
 }
 
 test_host_within if {
