@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 CALL_MEMBERS = frozenset({"name", "arguments", "_meta"})
 LIST_MEMBERS = frozenset({"cursor", "_meta"})
 
+VERSION_SHOWN_CHARACTERS = 32
+
 _SENTINEL = b"=?base64?"
 _encode = msgspec.json.Encoder().encode
 
@@ -84,7 +86,9 @@ def check_envelope(message: Message, headers: Mapping[bytes, bytes]) -> str:
     if not isinstance(version, str):
         raise InvalidParams("the protocol version must be a string")
     if version not in MODERN_VERSIONS:
-        raise UnsupportedVersion(f"protocol version {version[:32]!r} is not spoken here")
+        raise UnsupportedVersion(
+            f"protocol version {version[:VERSION_SHOWN_CHARACTERS]!r} is not spoken here"
+        )
     if not isinstance(meta[META_CAPABILITIES], dict):
         raise InvalidParams("client capabilities must be an object")
     return version
@@ -200,6 +204,8 @@ class ModernEra:
 def version_error(message: Message, error: UnsupportedVersion) -> bytes:
     """The error that lets a client pick another revision."""
     asked = message.meta.get(META_VERSION)
+    if isinstance(asked, str):
+        asked = asked[:VERSION_SHOWN_CHARACTERS]
     reported = error_object(error, supported=list(MODERN_VERSIONS), requested=asked)
     return error_body(message.id, reported)
 
