@@ -1,8 +1,11 @@
 # Functions for rules. Import them with: import data.toolgate.lib
 #
 # Attackers spell one thing in many ways. The functions here compare what is meant, and are undefined
-# or false for what is not clearly understood. So use them to say what may pass, and put `not` before
-# them to say what may not: `deny contains "path" if not lib.within(input.arguments.path, "/srv/data")`.
+# or false for what is not clearly understood. So use them to say what may pass, give that a name, and
+# deny what is not so named (`not` before a call would be undefined for a missing argument):
+#
+#     deny contains "path" if not in_our_folder
+#     in_our_folder if lib.within(input.arguments.path, "/srv/data")
 #
 # Rego cannot compose Unicode (NFC): "é" as one character and as "e" with an accent stay different. A list
 # of what is allowed is safe from that, a list of what is forbidden is not.
