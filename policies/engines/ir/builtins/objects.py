@@ -120,5 +120,8 @@ def _holds(run: Evaluation, whole: Value, part: Value) -> bool:
 
 
 def _begins(run: Evaluation, whole: list[Value], at: int, part: list[Value]) -> bool:
-    run.charge(1)
-    return all(equal(whole[at + i], member, run) for i, member in enumerate(part))
+    for i, member in enumerate(part):
+        run.charge(1)
+        if not equal(whole[at + i], member, run):
+            return False
+    return True

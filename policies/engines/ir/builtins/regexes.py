@@ -91,7 +91,7 @@ def replace(run: Evaluation, text: Value, pattern: Value, template: Value) -> Va
             out.append(literal)
             if group:
                 piece = _group(compiled, found, group)
-                run.charge(1 + len(piece) // 16)
+                run.charge(4 + len(piece) // 16)
                 out.append(piece)
         end = found.end()
     return "".join([*out, subject[end:]])
