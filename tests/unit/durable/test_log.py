@@ -309,6 +309,42 @@ async def test_a_sync_that_does_not_return_refuses_in_time_and_says_not_sent_lat
     assert log.health().unresolved_intents == 1
 
 
+class HeldCommits:
+    """Holds the writer back behind a commit, before its report, until the test lets go."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def append(self, _: int) -> None:
+        self.reached.set()
+        self.go_on.wait()
+
+
+@pytest.mark.abuse(112)
+async def test_who_was_refused_while_the_entry_became_durable_is_denied_in_the_log(
+    folder: Any, intent: Make, until: Any
+) -> None:
+    """Both sides are in time by their own clocks, and still the caller was told no: the call was not made."""
+    folder.limits = replace(folder.limits, sync_deadline_s=0.5)
+    folder.commits = HeldCommits()
+    log = await folder.open_log()
+    folder.commits.reached.clear()
+    folder.commits.go_on.clear()
+    written = asyncio.ensure_future(log.append(intent("written")))
+    await asyncio.to_thread(folder.commits.reached.wait)
+    waiting = asyncio.ensure_future(log.append(intent("still waiting")))
+    for refused in (written, waiting):
+        with pytest.raises(AuditSyncSlow):
+            await refused
+    folder.commits.go_on.set()
+    await until(log, "ok")
+    await log.aclose()
+    calls = [(line["kind"], line["call"]) for line in folder.lines()[1:]]
+    assert calls == [("intent", "written"), ("not_sent", "written")]
+
+
 async def test_closing_with_a_stuck_disk_ends_all_the_same(
     folder: Any, gate: threading.Event, intent: Make
 ) -> None:
