@@ -6,6 +6,7 @@ Without such a variable nothing of OpenTelemetry is imported and a call costs on
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ SWITCHES = (
     "OTEL_METRICS_EXPORTER",
 )
 DURATION = "mcp.server.operation.duration"
+FLUSH_S = 4.0
+"""What is left may take this long to leave at the end. A collector that is down would take half a minute."""
+
 # Bucket bounds of the MCP semantic conventions, in seconds.
 _BOUNDS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 
@@ -138,9 +142,13 @@ class OtelTelemetry(CallLog):
             _logger.warning("telemetry failed and goes on failing open; calls are not affected")
 
     def close(self) -> None:
-        """Flush what is left, bounded by the exporters' own time-outs."""
-        for provider in self._providers:
-            provider.shutdown()
+        """Flush what is left, for at most ``FLUSH_S``."""
+        # In threads, because a shutdown waits out its exporter's retries and cannot be told how long.
+        flushing = [threading.Thread(target=provider.shutdown, daemon=True) for provider in self._providers]
+        for thread in flushing:
+            thread.start()
+        for thread in flushing:
+            thread.join(FLUSH_S / len(flushing))
 
 
 def telemetry_from(environ: Mapping[str, str], *, version: str) -> CallLog:
@@ -161,13 +169,13 @@ def telemetry_from(environ: Mapping[str, str], *, version: str) -> CallLog:
         "OTEL_RESOURCE_ATTRIBUTES", ""
     ):
         resource = resource.merge(Resource({"service.name": "toolgate"}))
-    traces, metrics = TracerProvider(resource=resource), None
+    traces = TracerProvider(resource=resource, shutdown_on_exit=False)
     span_exporter = _exporter(environ.get("OTEL_TRACES_EXPORTER", "otlp"), _otlp_spans, _console_spans)
     if span_exporter is not None:
         traces.add_span_processor(BatchSpanProcessor(span_exporter))
     metric_exporter = _exporter(environ.get("OTEL_METRICS_EXPORTER", "otlp"), _otlp_metrics, _console_metrics)
     readers = [PeriodicExportingMetricReader(metric_exporter)] if metric_exporter is not None else []
-    metrics = MeterProvider(metric_readers=readers, resource=resource)
+    metrics = MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)
     duration = metrics.get_meter("toolgate", version).create_histogram(
         DURATION,
         unit="s",
