@@ -45,6 +45,9 @@ def test_an_upstream_that_is_down_at_start_is_named_and_offered_once_it_is_up(ga
     assert "late" in made.stderr
     refused = made.call("late__echo", {"text": "too early"}).json
     assert refused["error"]["data"]["code"] == "unknown_tool"
+    assert "upstream 'late' is down; nothing was sent" in refused["error"]["message"]
+    wrong = made.call("steady__no_such_tool").json["error"]["message"]
+    assert "list the tools again" in wrong
     with late:
         made.offers("late__echo")
         assert made.call("late__echo", {"text": "now"}).json["result"]["structuredContent"]["text"] == "now"
