@@ -11,9 +11,12 @@ import rfc8785
 
 from gateway.errors import InvalidParams
 
-# A float's repr always has a digit before a point or an exponent; sixteen digits may be an integer
-# beyond 2^53-1. Inside a string both are false alarms, which only cost the slow path.
-_UNSURE = re.compile(r"[0-9](?:[.e]|[0-9]{15})")
+# A float's repr always has a point or an exponent; sixteen digits may be an integer beyond 2^53-1. Where
+# no value can begin there is no number: digests are full of what would look like one. What a string
+# holds after a comma or colon may be a false alarm, which only costs the slow path.
+_UNSURE = re.compile(r"(?:^|[\[:,])-?(?:[0-9]{16}|[0-9]+[.e])")
+
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def canonical_json(value: Any) -> bytes:
@@ -26,7 +29,7 @@ def canonical_json(value: Any) -> bytes:
         InvalidParams: the value has a number or string that RFC 8785 cannot represent.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        text = _encode(value)
         if text.isascii() and not _UNSURE.search(text):
             return text.encode()
         return rfc8785.dumps(value)
