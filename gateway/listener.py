@@ -5,6 +5,7 @@ The process owns its signals (app.py), so the server is told when to stop and ne
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,6 @@ from gateway.core.framing import HEAD_END, can_become_head, read_frame
 from gateway.errors import ConfigurationError, MalformedFrame
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, Iterator
 
     Asgi = Callable[[Any, Any, Any], Awaitable[None]]
@@ -28,6 +28,44 @@ _HEAD_TOO_LARGE = b"431 Request Header Fields Too Large"
 
 def _tell_nobody(code: str) -> None:
     pass
+
+
+class _OneWrite(asyncio.Transport):
+    """A write waits for the next one, at most until this turn of the loop ends; both leave together.
+
+    uvicorn writes head and body of an answer one after the other. Under uvloop each would be a packet
+    of its own, and wake the client twice for one answer. No more than two are held back, so that a
+    slow reader is noticed as before.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._pending: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._pending.append(bytes(data))
+        if len(self._pending) > 1:
+            self._flush()
+        else:
+            self._loop.call_soon(self._flush)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._pending.clear()
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending and not self._transport.is_closing():
+            self._transport.writelines(pending)
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -56,6 +94,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock on a new connection."""
         super().connection_made(transport)
+        self.transport = _OneWrite(transport, self.loop)
         self._head_deadline = self.loop.call_later(self.header_timeout_s, self._too_late, "head_timeout")
 
     def connection_lost(self, exc: Exception | None) -> None:
