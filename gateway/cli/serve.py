@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -43,6 +44,9 @@ def serve(config_path: Path, log_level: str) -> None:
             loop.add_signal_handler(number, _on_signal, stop)
         async with Gateway(configuration, logger=logger, environ=os.environ) as gateway:
             announce(gateway, configuration)
+            # What is alive now lives as long as the process: a collection in the middle of a call
+            # need not look at it again.
+            gc.freeze()
             await stop.wait()
             click.echo("stopping: no new calls; waiting for running ones", err=True)
 
