@@ -33,7 +33,7 @@ class Limits:
     """Bounds of one evaluation."""
 
     steps_max: int = 2_000_000
-    """A step is a turn of a loop, a call, or a small piece of a large value: about 0.2 microseconds."""
+    """A step is a turn of a loop, a call, or a small piece of a large value: 0.1 to 1 microsecond."""
 
 
 @dataclass(frozen=True, slots=True)

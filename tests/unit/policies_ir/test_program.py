@@ -268,9 +268,8 @@ def test_many_threads_may_evaluate_one_program(text, stmt):
     data, wrong = program.prepare({}), []
 
     def work(number):
-        for i in range(300):
-            if program.evaluate("main", {"id": [number, i]}, data, now_ns=0) != [[number, i]]:
-                wrong.append((number, i))
+        answers = [program.evaluate("main", {"id": [number, i]}, data, now_ns=0) for i in range(300)]
+        wrong.extend(i for i, answer in enumerate(answers) if answer != [[number, i]])
 
     threads = [threading.Thread(target=work, args=[number]) for number in range(8)]
     for thread in threads:

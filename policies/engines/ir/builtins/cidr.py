@@ -6,12 +6,14 @@ import ipaddress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from policies.engines.ir.builtins.operands import string
-from policies.engines.ir.builtins.registry import builtin, by_members, by_text
+from policies.engines.ir.builtins.registry import builtin, by_members, by_text_from
 from policies.engines.ir.errors import BuiltinError
 from policies.engines.ir.values import RegoSet, Value, key_value
 
 if TYPE_CHECKING:
     from policies.engines.ir.evaluation import Evaluation
+
+_COST = by_text_from(30)
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _TEXT_MAX = 64
@@ -55,20 +57,20 @@ def _contains(a: Value, b: Value) -> bool:
     return _holds(network, _network(b, 2) if inner is None else inner)
 
 
-@builtin("net.cidr_contains", cost=by_text)
+@builtin("net.cidr_contains", cost=_COST)
 def contains(network: Value, other: Value) -> Value:
     """Whether the network holds all of another, or an address."""
     return _contains(network, other)
 
 
-@builtin("net.cidr_intersects", "net.cidr_overlap", cost=by_text)
+@builtin("net.cidr_intersects", "net.cidr_overlap", cost=_COST)
 def intersects(a: Value, b: Value) -> Value:
     """Whether two networks share an address."""
     x, y = _network(a, 1), _network(b, 2)
     return _holds(x, y) or _holds(y, x)
 
 
-@builtin("net.cidr_is_valid", cost=by_text)
+@builtin("net.cidr_is_valid", cost=_COST)
 def is_valid(text: Value) -> Value:
     """Whether this is a network."""
     try:

@@ -29,6 +29,10 @@ def _by_parsing(text: Value) -> int:
     return 1 + len(text) // 8 if type(text) is str else 1
 
 
+def _by_yaml(text: Value) -> int:
+    return 200 + 16 * len(text) if type(text) is str else 1
+
+
 def _utf8(data: bytes) -> str:
     # Go keeps any bytes in a string. Here a string is Unicode: other bytes show as U+FFFD.
     return data.decode("utf-8", "replace")
@@ -263,13 +267,13 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
 
 
-@builtin("yaml.unmarshal", cost=lambda text: 1 + len(text) if type(text) is str else 1)
+@builtin("yaml.unmarshal", cost=_by_yaml)
 def yaml_unmarshal(text: Value) -> Value:
     """The value of a YAML document. Aliases are refused."""
     return _parse_yaml(string(text, 1))
 
 
-@builtin("yaml.is_valid", cost=lambda text: 1 + len(text) if type(text) is str else 1)
+@builtin("yaml.is_valid", cost=_by_yaml)
 def yaml_is_valid(text: Value) -> Value:
     """Whether ``yaml.unmarshal`` takes it."""
     if type(text) is not str:

@@ -27,7 +27,7 @@ def match(run: Evaluation, pattern: Value, delimiters: Value, text: Value) -> Va
         raise wrong(2, delimiters, "array", "null")
     stops = "" if delimiters is None else _delimiters(delimiters)
     subject = string(text, 3)
-    run.charge(1 + len(source))
+    run.charge(8 + len(source))
     compiled = PATTERNS.get(translate(source, stops), run)
     run.charge(search_steps(compiled, subject))
     return compiled.fullmatch(subject) is not None

@@ -34,7 +34,7 @@ class _Token:
 
     @classmethod
     def read(cls, text: str, run: Evaluation) -> _Token:
-        run.charge(1 + len(text) // 8)
+        run.charge(64 + len(text) // 4)
         parts = text.split(".")
         if len(parts) != 3:
             raise BuiltinError(f"encoded JWT must have 3 sections, found {len(parts)}")

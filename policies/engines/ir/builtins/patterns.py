@@ -68,5 +68,5 @@ PATTERNS: Final = PatternCache(PATTERNS_MAX)
 
 def search_steps(pattern: Any, text: str) -> int:
     """What one pass over the text costs: RE2 is linear in the text, and at worst in the pattern too."""
-    steps: int = 2 + len(text) * (1 + pattern.programsize // 64) // 64
+    steps: int = 4 + len(text) * (1 + pattern.programsize // 64) // 256
     return steps

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 import re2
 
 from policies.engines.ir.builtins.operands import string
-from policies.engines.ir.builtins.registry import builtin, by_text
+from policies.engines.ir.builtins.registry import builtin, by_text_from
 from policies.engines.ir.errors import OperandError
 
 if TYPE_CHECKING:
     from policies.engines.ir.values import Value
+
+_COST = by_text_from(40)
 
 _NUMBER: Final = r"(0|[1-9]\d{0,30})"
 # Digits alone have no leading zero; anything with a letter or a hyphen may.
@@ -21,13 +23,13 @@ _VERSION: Final = re2.compile(
 )
 
 
-@builtin("semver.is_valid", cost=by_text)
+@builtin("semver.is_valid", cost=_COST)
 def is_valid(text: Value) -> Value:
     """Whether this is a version."""
     return type(text) is str and text.isascii() and _VERSION.fullmatch(text) is not None
 
 
-@builtin("semver.compare", cost=by_text)
+@builtin("semver.compare", cost=_COST)
 def compare(a: Value, b: Value) -> Value:
     """-1, 0 or 1 as the first is lower, equal or higher."""
     x, y = _order(string(a, 1), 1), _order(string(b, 2), 2)

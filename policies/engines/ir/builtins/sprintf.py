@@ -105,7 +105,7 @@ def sprintf(run: Evaluation, template: Value, values: Value) -> Value:
     """The template with its directives replaced by the values, errors shown in the text as Go shows them."""
     text = string(template, 1)
     arguments = [_argument(value, run) for value in array(values, 2)]
-    run.charge(1 + len(text) // 16)
+    run.charge(8 + len(text) // 16)
     printer = _Printer(arguments, run)
     out = [printer.piece(match) for match in _DIRECTIVE.finditer(text)]
     rest = arguments[printer.used :]
@@ -158,7 +158,7 @@ class _Printer:
             return f"{prefix}%!{verb}(MISSING)"
         argument = self.arguments[self.used]
         self.used += 1
-        self.budget.charge(1 + ((width or 0) + (precision or 0)) // 16)
+        self.budget.charge(8 + ((width or 0) + (precision or 0)) // 16)
         return prefix + _format(
             argument, _Spec(flags=flags, width=width or 0, precision=precision, verb=verb)
         )

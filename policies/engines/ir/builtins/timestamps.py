@@ -25,7 +25,7 @@ _RANGE: Final = range(-(2**63), 2**63)
 
 
 def _by_layout(*operands: Value) -> int:
-    return 16 + sum(len(x) for x in operands if type(x) is str)
+    return 32 + 2 * sum(len(x) for x in operands if type(x) is str)
 
 
 @builtin("time.now_ns", evaluation=True)
@@ -60,27 +60,27 @@ def format_(value: Value) -> Value:
     return format_instant(instant, LAYOUTS.get(layout, layout) or LAYOUTS["RFC3339Nano"])
 
 
-@builtin("time.date")
+@builtin("time.date", cost=lambda *_: 12)
 def date(value: Value) -> Value:
     """Year, month, day."""
     second = _instant(value)[0].second
     return [second.year, second.month, second.day]
 
 
-@builtin("time.clock")
+@builtin("time.clock", cost=lambda *_: 12)
 def clock(value: Value) -> Value:
     """Hour, minute, second."""
     second = _instant(value)[0].second
     return [second.hour, second.minute, second.second]
 
 
-@builtin("time.weekday")
+@builtin("time.weekday", cost=lambda *_: 12)
 def weekday(value: Value) -> Value:
     """The English name of the day."""
     return DAYS[_instant(value)[0].second.weekday()]
 
 
-@builtin("time.add_date")
+@builtin("time.add_date", cost=lambda *_: 12)
 def add_date(value: Value, years: Value, months: Value, days: Value) -> Value:
     """Later by calendar years, months and days; a day past the end of its month runs into the next."""
     instant = _instant(value)[0]
@@ -95,7 +95,7 @@ def add_date(value: Value, years: Value, months: Value, days: Value) -> Value:
         raise BuiltinError("time outside of valid range") from exc
 
 
-@builtin("time.diff")
+@builtin("time.diff", cost=lambda *_: 12)
 def diff(a: Value, b: Value) -> Value:
     """Years, months, days, hours, minutes and seconds between two times, in the first one's zone."""
     x, y = _instant(a)[0], _instant(b)[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import re2
 
 from policies.engines.ir.builtins.operands import wrong
-from policies.engines.ir.builtins.registry import builtin, by_members, by_text
+from policies.engines.ir.builtins.registry import builtin, by_members, by_text_from
 from policies.engines.ir.errors import BuiltinError
 from policies.engines.ir.numbers import parse_number
 from policies.engines.ir.values import NUMBER_TYPES, TYPE_NAMES, RegoSet, Value, sort
@@ -79,7 +79,7 @@ def cast_set(run: Evaluation, value: Value) -> Value:
 _NUMBER: Final = re2.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,5})?")
 
 
-@builtin("to_number", cost=by_text)
+@builtin("to_number", cost=by_text_from(8))
 def to_number(value: Value) -> Value:
     """A number as it is, null and booleans as 0 or 1, a string by its text."""
     kind = type(value)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final
 import re2
 
 from policies.engines.ir.builtins.operands import string
-from policies.engines.ir.builtins.registry import builtin, by_text
+from policies.engines.ir.builtins.registry import builtin, by_text_from
 from policies.engines.ir.errors import BuiltinError
 from policies.engines.ir.numbers import Number, bounded, parse_number
 
 if TYPE_CHECKING:
     from policies.engines.ir.values import Value
+
+_COST = by_text_from(40)
 
 _DECIMAL: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15, "e": 10**18}
 _BINARY: Final = {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40, "pi": 1 << 50, "ei": 1 << 60}
@@ -36,7 +38,7 @@ _AMOUNT: Final = re2.compile(r"((?:[0-9.+-]|[eE][0-9+-])*)(.*)")
 _NUMBER: Final = re2.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?")
 
 
-@builtin("units.parse", cost=by_text)
+@builtin("units.parse", cost=_COST)
 def parse(text: Value) -> Value:
     """An amount with an SI or binary unit; ``m`` is a thousandth."""
     value = string(text, 1).replace('"', "")
@@ -53,7 +55,7 @@ def parse(text: Value) -> Value:
     return Decimal(rounded if amount >= 0 else -rounded).scaleb(-10)
 
 
-@builtin("units.parse_bytes", cost=by_text)
+@builtin("units.parse_bytes", cost=_COST)
 def parse_bytes(text: Value) -> Value:
     """A number of bytes with a unit in any case, the fraction cut off."""
     value = string(text, 1).lower().replace('"', "")

@@ -9,9 +9,11 @@ from urllib.parse import quote, unquote
 import re2
 
 from policies.engines.ir.builtins.operands import string
-from policies.engines.ir.builtins.registry import builtin, by_text
+from policies.engines.ir.builtins.registry import builtin, by_text_from
 from policies.engines.ir.errors import BuiltinError
 from policies.engines.ir.values import UNDEFINED, Value
+
+_COST = by_text_from(80)
 
 # As Go's net/url splits: scheme, authority, path, query, fragment.
 _URI: Final = re2.compile(
@@ -23,13 +25,13 @@ _HOST: Final = re2.compile(r"(\[[0-9a-fA-F:.]+(?:%25[^\]\s]+)?\]|[^\[\]:\s<>\"\\
 _USER: Final = re2.compile(r"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*")
 
 
-@builtin("uri.parse", cost=by_text)
+@builtin("uri.parse", cost=_COST)
 def parse(text: Value) -> Value:
     """The parts of a URI that are there."""
     return _parts(string(text, 1))
 
 
-@builtin("uri.is_valid", cost=by_text)
+@builtin("uri.is_valid", cost=_COST)
 def is_valid(text: Value) -> Value:
     """Whether this is a URI that is not empty."""
     if type(text) is not str or not text:
@@ -82,7 +84,7 @@ _FORM: Final = re2.compile(
 )
 
 
-@builtin("uuid.parse", cost=by_text, partial=True)
+@builtin("uuid.parse", cost=_COST, partial=True)
 def uuid_parse(text: Value) -> Value:
     """What a UUID says about itself; undefined for what is none."""
     if not _FORM.fullmatch(string(text, 1)):
