@@ -61,6 +61,7 @@ class Admission:
         audit: AuditTrail,
         read_param_headers: Callable[[Mapping[str, Any]], ParamHeaders],
         report: Report,
+        arrived: Callable[[str], None],
         settle_s: float = 5.0,
         retry_s: tuple[float, float] = (0.5, 30.0),
     ) -> None:
@@ -75,6 +76,7 @@ class Admission:
         self._audit = audit
         self._read_param_headers = read_param_headers
         self._report = report
+        self._arrived = arrived
         self._settle_s = settle_s
         self._retry_s = retry_s
         self._changed = {name: asyncio.Event() for name in upstreams}
@@ -93,10 +95,12 @@ class Admission:
             try:
                 await self.refresh(upstream)
             except GatewayError as error:
+                self._arrived(upstream)
                 self._report(upstream, error.reason, problem=True)
                 await _first(event, pause_s)
                 pause_s = min(pause_s * 2, longest_s)
                 continue
+            self._arrived(upstream)
             pause_s = self._retry_s[0]
             # The pause first: a change after a quiet time shows at once, a storm costs one list a pause.
             await asyncio.sleep(self._settle_s)

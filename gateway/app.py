@@ -18,6 +18,7 @@ from durable.audit.segments import AuditLog
 from durable.errors import DurableError
 from gateway.admission import Admission, UpstreamFacts
 from gateway.background import Background
+from gateway.catalogue.arrivals import Arrivals
 from gateway.catalogue.param_headers import read_param_headers
 from gateway.catalogue.snapshot import CatalogueStore
 from gateway.core.principal import Principal, Subject
@@ -206,6 +207,8 @@ class Gateway:
         settings = self._configuration.settings
         upstreams = {one.id: one for one in self._pool}
         self._catalogue = CatalogueStore()
+        until_s = asyncio.get_running_loop().time() + settings.limits.first_listing_s
+        arrivals = Arrivals(upstreams, until_s=until_s)
         self._admission = Admission(
             upstreams=upstreams,
             facts={name: _facts(one) for name, one in settings.upstreams.items() if name in upstreams},
@@ -213,6 +216,7 @@ class Gateway:
             audit=self._trail,
             read_param_headers=read_param_headers,
             report=self._report_upstream,
+            arrived=arrivals.arrived,
         )
         enforcement = Enforcement(
             catalogue=self._catalogue,
@@ -244,6 +248,7 @@ class Gateway:
             settings=settings.limits,
             authenticate=directory.authenticate,
             upstream_ids=frozenset(upstreams),
+            first_listing=arrivals.of,
             tools=tools,
             modern_era=ModernEra(tools, server_info=SERVER_INFO, instructions=INSTRUCTIONS),
             legacy_era=LegacyEra(tools, sessions, server_info=SERVER_INFO, instructions=INSTRUCTIONS),

@@ -30,7 +30,7 @@ from gateway.downstream.streams import ChangeStream
 from gateway.errors import GatewayError, InternalFailure, UnsupportedVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from gateway.core.principal import Principal
     from gateway.downstream.exchange import StartTask
@@ -58,6 +58,7 @@ class AgentEndpoint:
         settings: WireSettings,
         authenticate: Callable[[str | None], Principal],
         upstream_ids: frozenset[str],
+        first_listing: Callable[[str | None], Awaitable[None]],
         tools: Tools,
         modern_era: modern.ModernEra,
         legacy_era: legacy.LegacyEra,
@@ -72,6 +73,7 @@ class AgentEndpoint:
         self._settings = settings
         self._authenticate = authenticate
         self._upstream_ids = upstream_ids
+        self._first_listing = first_listing
         self._tools = tools
         self._modern = modern_era
         self._legacy = legacy_era
@@ -168,6 +170,7 @@ class AgentEndpoint:
         version = modern.check_envelope(message, headers)
         if message.method == "tools/call":
             asked = self._tools.read(message, upstream, modern.CALL_MEMBERS)
+            await self._first_listing(asked.upstream)
             modern.check_param_headers(self._tools.definition(asked), asked, headers)
             caller = Caller(
                 principal=principal,
@@ -189,6 +192,8 @@ class AgentEndpoint:
             stream, first, last = self._modern.listen(message, upstream)
             await self._serve_stream(stream, principal, receive, send, first=first, last=last)
         else:
+            if message.method == "tools/list":
+                await self._first_listing(upstream)
             await send_response(send, 200, self._modern.answer(message, upstream).data)
 
     async def _post_legacy(
@@ -214,6 +219,8 @@ class AgentEndpoint:
         elif message.method == "tools/call":
             await self._call_legacy(message, request, upstream, principal, session, receive, send)
         else:
+            if message.method == "tools/list":
+                await self._first_listing(upstream)
             await send_response(send, 200, self._legacy.answer(message, upstream).data)
 
     async def _call_legacy(
@@ -227,6 +234,7 @@ class AgentEndpoint:
         send: Send,
     ) -> None:
         asked = self._tools.read(message, upstream, legacy.CALL_MEMBERS)
+        await self._first_listing(asked.upstream)
         caller = Caller(
             principal=principal,
             workflow=read_workflow(request.headers, message.meta),

@@ -29,6 +29,9 @@ class WireSettings(BaseModel):
     sessions_per_principal_max: int = Field(2_000, ge=1, description="legacy sessions of one principal")
     session_idle_s: float = Field(86_400, gt=0, description="an idle legacy session is forgotten after this")
     stream_ping_s: float = Field(15, gt=0, description="between keep-alive comments on an open stream")
+    first_listing_s: float = Field(
+        10, ge=0, description="how long after start the first questions wait for upstreams not listed yet"
+    )
     drain_s: float = Field(30, gt=0, description="how long running calls may finish at shutdown")
     allowed_hosts: tuple[str, ...] = Field((), description="Host header values beside the listen address")
     allowed_origins: tuple[str, ...] = Field(

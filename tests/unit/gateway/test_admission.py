@@ -22,6 +22,7 @@ class Hall:
         self.audit = JournalTrail()
         self.store = CatalogueStore()
         self.reports = []
+        self.arrived = []
         self.admission = Admission(
             upstreams={"orders": self.upstream},
             facts={"orders": UpstreamFacts(**facts)},
@@ -29,6 +30,7 @@ class Hall:
             audit=self.audit,
             read_param_headers=read_param_headers,
             report=lambda upstream, sentence, *, problem: self.reports.append((sentence, problem)),
+            arrived=self.arrived.append,
             settle_s=settle_s,
             retry_s=retry_s,
         )
