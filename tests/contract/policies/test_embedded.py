@@ -61,8 +61,6 @@ deny contains "never" if {
 	x + y < 0
 }
 """
-HOSTILE = {"n": 3000}
-LONGER_THAN_THE_LOOP_ALLOWS = {"n": 200}
 SHORT = {"n": 1}
 
 
