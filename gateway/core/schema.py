@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from gateway.core.schema_cost import too_costly
 from gateway.errors import InvalidArguments, InvalidParams
 
 PROBLEMS_MAX = 5
@@ -26,8 +27,10 @@ class ArgumentSchema:
         """Compile; the dialect is the schema's ``$schema``, by default 2020-12 (MCP 2025-11-25).
 
         Raises:
-            InvalidParams: not a JSON Schema, or not one that can be used without network.
+            InvalidParams: not a JSON Schema, not one that can be used without network, or a bomb.
         """
+        if too_costly(schema):
+            raise InvalidParams("unusable schema: its references multiply to more work than a call is worth")
         try:
             self._validator = _compile(schema)
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:

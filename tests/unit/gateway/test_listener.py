@@ -168,7 +168,7 @@ async def test_an_upgrade_is_answered_as_if_it_were_none_and_closed():
 def test_a_port_in_use_is_found_out_at_once_and_says_what_to_do():
     first = Listener("127.0.0.1:0", setting="listen.agents")
     try:
-        with pytest.raises(ConfigurationError, match="listen.people") as caught:
+        with pytest.raises(ConfigurationError, match=r"listen\.people") as caught:
             Listener(f"127.0.0.1:{first.port}", setting="listen.people")
         assert "listen.people" in caught.value.next_step
     finally:

@@ -113,3 +113,63 @@ def test_parameters_that_differ_only_in_case_may_both_be_declared():
 
 def test_a_pointer_escapes_its_parts():
     assert pointer(["a/b", "c~d", 0]) == "/a~1b/c~0d/0"
+
+
+def doubling(levels, refer, name):
+    """Definitions that each hold a value against the next one twice."""
+    parts = {
+        f"l{level}": {**name(level), "allOf": [{"$ref": refer(level + 1)}, {"$ref": refer(level + 1)}]}
+        for level in range(levels)
+    }
+    return {
+        "type": "object",
+        "$defs": {**parts, f"l{levels}": {**name(levels), "type": "string"}},
+        "properties": {"a": {"$ref": refer(0)}},
+    }
+
+
+SPELLINGS = {
+    "pointer": (lambda level: f"#/$defs/l{level}", lambda level: {}),
+    "escaped pointer": (lambda level: f"#/%24defs/l{level}", lambda level: {}),
+    "anchor": (lambda level: f"#n{level}", lambda level: {"$anchor": f"n{level}"}),
+}
+
+
+@pytest.mark.abuse(49)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_references_that_multiply_are_refused(spelling):
+    started = time.process_time()
+    with pytest.raises(InvalidParams, match="multiply"):
+        ArgumentSchema(doubling(60, *SPELLINGS[spelling]))
+    assert time.process_time() - started < 1
+    ArgumentSchema(doubling(8, *SPELLINGS[spelling])).check({"a": "x"}, "t")
+
+
+@pytest.mark.abuse(49)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_long_chain_of_references_is_used_or_refused_but_no_fault(turned):
+    parts = [(f"l{level}", {"$ref": f"#/$defs/l{level + 1}"}) for level in range(3000)] + [
+        ("l3000", {"type": "string"})
+    ]
+    members = {
+        "type": "object",
+        "$defs": dict(parts[:: -1 if turned else 1]),
+        "properties": {"a": {"$ref": "#/$defs/l0"}},
+    }
+    try:
+        chained = ArgumentSchema(members)
+    except InvalidParams:
+        return
+    chained.check({"a": "x"}, "t")
+
+
+@pytest.mark.abuse(49)
+def test_recursive_and_wide_schemas_are_used():
+    tree = {"type": "object", "properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}}
+    ArgumentSchema(tree).check({"left": {"right": {}}}, "t")
+    loop = {
+        "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}},
+        "properties": {"x": {"$ref": "#/$defs/a"}},
+    }
+    ArgumentSchema(loop).check({"x": 1}, "t")
+    schema(a={"anyOf": [{"const": number} for number in range(10_000)]}).check({"a": 5}, "t")
