@@ -7,8 +7,8 @@ inside a value are bounded by the value, and are not followed.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ EVALUATIONS_MAX = 100_000
 _ONE = ("not", "if", "then", "else")
 _SEVERAL = ("allOf", "anyOf", "oneOf")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _NAMES = ("$anchor", "$dynamicAnchor", "$id")
 
 
@@ -71,13 +72,18 @@ def _again(part: dict[str, Any], root: dict[str, Any], names: dict[str, Any]) ->
 def _pointed_at(root: Any, reference: str) -> Any:
     base, _, pointer = reference.partition("#")
     found = None if base else root
-    for step in unquote(pointer).split("/")[1:]:
+    for step in _unescaped(pointer).split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")
         if isinstance(found, list) and key.isdecimal() and int(key) < len(found):
             found = found[int(key)]
         else:
             found = found.get(key) if isinstance(found, dict) else None
     return found
+
+
+def _unescaped(pointer: str) -> str:
+    plain = _ESCAPED.sub(lambda match: bytes.fromhex(match.group(1).decode()), pointer.encode())
+    return plain.decode(errors="replace")
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
