@@ -199,6 +199,10 @@ def gateway(upstream, tmp_path_factory):
         yield found.start()
     finally:
         found.stop()
+    # Whatever was sent, nothing of it may have been a surprise.
+    said = found.log.read_text()
+    assert "Traceback" not in said, said[-4000:]
+    assert "failed inside the gateway" not in said
 
 
 @pytest.fixture

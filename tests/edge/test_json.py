@@ -155,7 +155,9 @@ def test_a_large_message_costs_little_and_hurts_nobody(gateway, body):
         before = cpu_s(gateway) if PROC.exists() else 0
         answer = gateway.ask(body, headers=tuple(headers.items()))
         assert answer.status in {200, 400, 413}
-        assert answer.status != 200 or answer.json["result"]["isError"]
+        # Policy denies it, or has no answer in time; both are refusals.
+        if answer.status == 200:
+            assert answer.json.get("result", {}).get("isError") or answer.code == "policy_unavailable"
         if PROC.exists():
             assert cpu_s(gateway) - before < 1
             assert peak_mib(gateway) < 400
