@@ -17,9 +17,7 @@ _TARGET = rb"/[!\"$-~]*"  # no fragment
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*"
 _HEAD = re.compile(rb"[A-Z]{1,32} %b HTTP/1\.[01]\r\n(?:%b:%b\r\n)*\r\n" % (_TARGET, _NAME, _VALUE))
-_FRAMING = re.compile(
-    rb"\r\n(content-length|transfer-encoding|upgrade):[ \t]*([^\r]*?)[ \t]*(?=\r\n)", re.IGNORECASE
-)
+_FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|upgrade):([^\r]*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 
@@ -49,10 +47,10 @@ def read_frame(head: bytes) -> Frame:
             raise MalformedFrame("Transfer-Encoding is not accepted", next_step="send Content-Length")
         if kind == b"upgrade":
             upgrade = True
-        elif length or not _LENGTH.fullmatch(value):
+        elif length or not _LENGTH.fullmatch(value.strip(b" \t")):
             raise MalformedFrame("Content-Length must be one number")
         else:
-            length = value
+            length = value.strip(b" \t")
     body_bytes = int(length or b"0")
     if upgrade and body_bytes:
         raise MalformedFrame("a request with a body cannot ask for an upgrade")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,3 +89,23 @@ def test_an_accepted_head_has_one_length_and_no_line_break_of_another_kind(edits
     lengths = [line for line in lines if line.lower().startswith(b"content-length:")]
     assert len(lengths) <= 1
     assert frame.body_bytes == (int(lengths[0][15:]) if lengths else 0)
+
+
+@pytest.mark.abuse(8)
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Upgrade: x" + b" " * 30_000 + b"y",
+        b"Content-Length:" + b" \t" * 15_000 + b"x",
+        b"Content-Length: " + b"1 " * 15_000,
+        b"X:" + b":" * 30_000,
+        b"X" * 30_000,
+        b"\r\n".join([b"Upgrade: a"] * 2_000),
+    ],
+)
+def test_no_head_takes_long_to_read(line):
+    started = time.process_time()
+    for shape in (head(line), head(line) + b"\x01", head(line).replace(b"\r\n\r\n", b"\x01\r\n\r\n")):
+        with contextlib.suppress(MalformedFrame):
+            read_frame(shape)
+    assert time.process_time() - started < 0.5
