@@ -139,13 +139,15 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _take_head(self, data: bytes) -> bytes:
         message = self._head + data if self._head else data
-        end = message.find(HEAD_END) + len(HEAD_END)
+        # A head may come byte by byte: what was looked at is not looked at again.
+        looked_at = max(0, len(self._head) - len(HEAD_END) + 1)
+        end = message.find(HEAD_END, looked_at) + len(HEAD_END)
         complete = end >= len(HEAD_END)
         # Twice the bound: the exact one is checked on the parsed fields, with a proper answer.
         if (end if complete else len(message)) > 2 * self.header_bytes_max:
             return self._refuse(_HEAD_TOO_LARGE, "head_too_large")
         if not complete:
-            if not can_become_head(message):
+            if not can_become_head(message, looked_at):
                 return self._refuse(_BAD_REQUEST, MalformedFrame.code)
             self._head = message
             self._unset_keepalive_if_required()

@@ -57,6 +57,6 @@ def read_frame(head: bytes) -> Frame:
     return Frame(body_bytes, upgrade)
 
 
-def can_become_head(part: bytes) -> bool:
-    """Whether an incomplete head is still worth waiting for."""
-    return not _BARE_LINE_FEED.search(part)
+def can_become_head(part: bytes, looked_at: int = 0) -> bool:
+    """Whether an incomplete head is still worth waiting for; its first bytes may have been looked at."""
+    return not _BARE_LINE_FEED.search(part, looked_at)

@@ -73,6 +73,8 @@ def test_a_bare_line_feed_never_becomes_a_head():
     assert not can_become_head(b"POST /mcp HTTP/1.1\nHost")
     assert can_become_head(b"POST /mcp HTTP/1.1\r\nHost: h\r")
     assert can_become_head(b"")
+    assert can_become_head(b"POST /\r\nHost", looked_at=7)
+    assert not can_become_head(b"POST /x\nHost", looked_at=7)
 
 
 @given(st.lists(st.tuples(st.integers(0, 80), st.sampled_from(b"\r\n: \t+;0\0x")), max_size=3))
