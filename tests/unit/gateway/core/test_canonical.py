@@ -34,6 +34,13 @@ def test_canonical_json_is_rfc_8785(value):
     assert canonical_json(value) == expected
 
 
+def test_members_are_sorted_as_utf_16():
+    """RFC 8785 section 3.2.3: by code units, so what lies beyond U+FFFF comes before U+FB33."""
+    members = {"\ufb33": 1, "\U0001f600": 2, "a": 3, "\u20ac": 4, "\r": 5}
+    assert list(json.loads(canonical_json(members))) == ["\r", "a", "\u20ac", "\U0001f600", "\ufb33"]
+    assert canonical_json(members) == rfc8785.dumps(members)
+
+
 @given(st.dictionaries(st.text(max_size=5), values, max_size=5))
 def test_policy_reads_back_exactly_what_is_sent(arguments):
     try:

@@ -7,12 +7,15 @@ import json
 import logging
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.background import Background
 from gateway.catalogue.snapshot import CatalogueStore
 from gateway.downstream.endpoint import AgentEndpoint
 from gateway.downstream.legacy import LegacyEra
 from gateway.downstream.load import Load
+from gateway.downstream.methods import METHODS
 from gateway.downstream.modern import ModernEra
 from gateway.downstream.refusals import Refusals
 from gateway.downstream.sessions import Sessions
@@ -306,3 +309,70 @@ async def test_a_draining_gateway_says_so(front):
     status, body = await found.modern()
     assert (status, body["error"]["data"]["code"]) == (503, "draining")
     assert "forward" not in found.desk.journal
+
+
+scalars = st.none() | st.booleans() | st.integers(-5, 2**60) | st.floats() | st.text(max_size=6)
+odd = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+)
+
+
+def mostly(usual):
+    return st.sampled_from([usual, usual, usual]) | odd
+
+
+metas = st.fixed_dictionaries(
+    {},
+    optional={
+        PREFIX + "protocolVersion": mostly("2026-07-28"),
+        PREFIX + "clientCapabilities": mostly({}),
+        PREFIX + "clientInfo": mostly({"name": "x"}),
+        "progressToken": odd,
+        "traceparent": odd,
+        "dev.toolgate/step": odd,
+        "dev.toolgate/attempt": odd,
+    },
+)
+members = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": mostly("orders__refund_order"),
+        "arguments": mostly({"order_id": "A"}),
+        "_meta": metas | odd,
+        "cursor": odd,
+        "notifications": odd,
+        "protocolVersion": mostly("2025-11-25"),
+        "capabilities": mostly({}),
+        "clientInfo": mostly({"name": "c"}),
+        "requestId": odd,
+    },
+)
+messages = st.fixed_dictionaries(
+    {"jsonrpc": mostly("2.0"), "method": st.sampled_from(sorted(METHODS)) | odd},
+    optional={"id": mostly(1), "params": members | odd},
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(messages, st.booleans(), st.booleans())
+def test_no_message_is_a_surprise(message, with_session, with_headers):
+    async def one():
+        async with Background(on_failure=lambda name, error: None) as background:
+            found = Front(background)
+            headers = {}
+            if with_session:
+                headers["mcp_session_id"], _ = await found.initialize()
+            if with_headers:
+                headers |= {"mcp_protocol_version": "2026-07-28", "mcp_name": "orders__refund_order"}
+                headers["mcp_method"] = (
+                    message["method"]
+                    if isinstance(message["method"], str) and message["method"].isascii()
+                    else "x"
+                )
+            if message["method"] == "subscriptions/listen":
+                return 0  # its answer does not end
+            status, _, _ = await found.send(message, **headers)
+            return status
+
+    assert asyncio.run(one()) != 500
