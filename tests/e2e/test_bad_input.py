@@ -97,13 +97,19 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("verb", [("config", "check"), ("serve",)], ids=["check", "serve"])
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_in_the_file_is_named_with_its_row(tmp_path, good, mistake, verb):
+def test_a_mistake_in_the_file_is_named_with_its_row(tmp_path, good, mistake):
     old, new, words = MISTAKES[mistake]
     assert old in good
     file = write(tmp_path, good.replace(old, new, 1))
-    refused(toolgate(*verb, "--config", file), *words)
+    refused(toolgate("serve", "--config", file), *words)
+
+
+def test_config_check_says_what_serve_would_say(tmp_path, good):
+    file = write(tmp_path, good.replace("policy:", "polcy:"))
+    checked, served = (toolgate(*verb, "--config", file) for verb in (["config", "check"], ["serve"]))
+    assert (checked.returncode, checked.stderr) == (served.returncode, served.stderr)
+    assert checked.returncode == 2
 
 
 def test_the_file_without_mistake_is_accepted(tmp_path, good):
@@ -127,10 +133,15 @@ def test_no_file_at_all_says_how_to_get_one(tmp_path):
     ],
     ids=["syntax", "unsafe variable", "banned builtin", "regex that does not compile"],
 )
-@pytest.mark.parametrize("compiler", [pytest.param("opa", marks=pytest.mark.needs("opa")), "regopy"])
-@pytest.mark.parametrize("verb", [("config", "check"), ("serve",)], ids=["check", "serve"])
+@pytest.mark.parametrize(
+    ("verb", "compiler"),
+    [
+        pytest.param(("config", "check"), "opa", marks=pytest.mark.needs("opa"), id="check-opa"),
+        pytest.param(("serve",), "regopy", id="serve-regopy"),
+    ],
+)
 def test_rego_that_does_not_compile_is_named_with_file_and_row(
-    tmp_path, good, text, row, why, compiler, verb
+    tmp_path, good, text, row, why, verb, compiler
 ):
     head = "package toolgate.rules.all\n\nimport rego.v1\n\n"
     (tmp_path / "policies" / "all.rego").write_text(f"{head}{text}\n\nallow if false\n")

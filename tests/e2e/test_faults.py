@@ -137,6 +137,18 @@ def test_an_answer_that_is_late_garbled_or_missing_is_a_tool_error_that_may_have
     assert wire.text_of(shared.call("odd__fine")) == "fine"
 
 
+@pytest.mark.parametrize("upstream", ["http_modern", "http_legacy", "stdio_modern", "stdio_legacy"])
+def test_a_large_answer_arrives_whole_and_one_over_the_bound_is_refused(shared, upstream):
+    assert wire.text_of(shared.call(f"{upstream}__big", {"size": 3 << 20})) == "x" * (3 << 20)
+    text, stated = told(shared.call(f"{upstream}__big", {"size": 11 << 20}))
+    assert SENT in text
+    assert stated["code"] == "upstream_garbled"
+    until(
+        lambda: not shared.call(f"{upstream}__echo", {"text": "after"}).json["result"].get("isError"),
+        "the upstream does not recover from its large answer",
+    )
+
+
 def test_a_slow_upstream_holds_up_nobody_else(shared, clients):
     from e2e_kit.agents import Agent
 
