@@ -274,6 +274,7 @@ class Gateway:
             "write_stall_s": limits.write_stall_s,
             "keep_alive_s": limits.keep_alive_s,
             "drain_s": limits.drain_s,
+            "refused": self._refusals.count,
         }
         start = self._background.start
         serving = [
