@@ -172,20 +172,6 @@ async def test_a_second_writer_is_refused_and_told_who_has_it(folder: Any, inten
 
 
 @pytest.mark.abuse(118)
-async def test_a_forked_child_cannot_write_with_the_inherited_log(
-    folder: Any, intent: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with folder.log() as log:
-        await log.append(intent("parent"))
-        with monkeypatch.context() as child:
-            child.setattr(os, "getpid", lambda: 1)
-            with pytest.raises(AuditClosed):
-                await log.append(intent("child"))
-        await log.append(intent("parent again"))
-    assert [line["call"] for line in folder.lines()[1:]] == ["parent", "parent again"]
-
-
-@pytest.mark.abuse(118)
 async def test_foreign_bytes_in_the_segment_stop_the_log_for_good(
     folder: Any, intent: Make, until: Any
 ) -> None:
