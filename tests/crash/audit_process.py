@@ -113,7 +113,6 @@ async def full_disk(directory: Path) -> None:
     log.enqueue(*(Draft("outcome", {"call": f"c{number}"}, "acme") for number in range(8)))
     while log.health().queued_entries:
         await asyncio.sleep(0)
-    ballast_when_full = ballast.exists()
     still = log.health().code
     filler.unlink()
     await until_ok(log)
@@ -124,7 +123,6 @@ async def full_disk(directory: Path) -> None:
             "code": code,
             "refusing": refusing,
             "still": still,
-            "ballast_when_full": ballast_when_full,
             "ballast_after": ballast.stat().st_size,
             "unwritten": log.health().unwritten_entries,
         }

@@ -72,7 +72,6 @@ def test_a_full_file_system_refuses_and_room_is_enough(tmp_path: Path) -> None:
         "code": "audit_disk_full",
         "refusing": "refusing",
         "still": "audit_disk_full",
-        "ballast_when_full": False,
         "ballast_after": 256 * 1024,
         "unwritten": 0,
     }
