@@ -321,6 +321,9 @@ class Gateway:
                 )
         for refused in self._catalogue.refused():
             found[f"tool {refused.upstream}/{refused.name}"] = f"not offered: {refused.reason}"
+        lost = self._log.health().unwritten_entries
+        if lost:
+            found["audit"] = f"{lost} outcomes found no room and are not in the log"
         if self._index.reason:
             found["index"] = self._index.reason
         return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Protocol
 
 from durable.audit.entry import Draft, PayloadDraft
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from durable.audit.entry import Appended
     from gateway.core.record import Record
 
-_logger = logging.getLogger("toolgate")
-
 
 class Log(Protocol):
     """What is needed of ``durable.audit.segments.AuditLog``; which one is the composition root's choice."""
@@ -24,7 +21,7 @@ class Log(Protocol):
         ...
 
     def enqueue(self, *drafts: Draft) -> None:
-        """Write with the next group; raises DurableError only for a draft that cannot become an entry."""
+        """Write with the next group; never raises: what is lost is counted in the log's health."""
         ...
 
 
@@ -52,11 +49,7 @@ class Trail:
 
     def enqueue(self, *records: Record) -> None:
         """Write with the next group."""
-        for record in records:
-            try:
-                self._log.enqueue(_draft(record))
-            except DurableError:
-                _logger.exception("a record could not become an entry", extra={"kind": record.kind})
+        self._log.enqueue(*map(_draft, records))
 
 
 def _draft(record: Record) -> Draft:
