@@ -27,7 +27,10 @@ PARTS = {
     "node": (_node_is_current, "install Node.js 22 or newer so that `node` and `npm` are on PATH"),
     "strace": (lambda: shutil.which("strace") is not None, "install strace (Debian: apt-get install strace)"),
     "opa-cases": (CASES.exists, "set TOOLGATE_OPA_CASES to an archive of OPA's v1 compliance cases"),
-    "old-mcp": (lambda: bool(os.environ.get("TOOLGATE_MCP1_PYTHON")), "set TOOLGATE_MCP1_PYTHON to a Python with mcp 1.x"),
+    "old-mcp": (
+        lambda: bool(os.environ.get("TOOLGATE_MCP1_PYTHON")),
+        "set TOOLGATE_MCP1_PYTHON to a Python with mcp 1.x",
+    ),
 }
 _left_out: dict[str, int] = {}
 
@@ -53,4 +56,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if os.environ.get("CI") == "true" and (skipped or session.testscollected == 0):
         # In CI a test that did not run is a test that failed.
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        reporter.write_line(f"CI: {skipped} skipped and {session.testscollected} collected; none may be left out", red=True)
+        reporter.write_line(
+            f"CI: {skipped} skipped and {session.testscollected} collected; none may be left out", red=True
+        )

@@ -27,7 +27,12 @@ def get_order(order_id: str) -> dict[str, object]:
 @server.tool(annotations=ToolAnnotations(destructive_hint=True))
 def refund_order(order_id: str, amount: float, currency: str = "EUR") -> dict[str, object]:
     """Pay money back for an order."""
-    refund = {"refund_id": f"R-{len(REFUNDS) + 1}", "order_id": order_id, "amount": amount, "currency": currency}
+    refund = {
+        "refund_id": f"R-{len(REFUNDS) + 1}",
+        "order_id": order_id,
+        "amount": amount,
+        "currency": currency,
+    }
     REFUNDS.append(refund)
     return refund
 

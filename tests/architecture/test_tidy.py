@@ -31,7 +31,9 @@ def test_a_source_file_is_small_and_its_functions_are_readable(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_source_file_says_what_it_is_and_is_named_after_it(path):
-    assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), "a module starts with one line on what it is"
+    assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), (
+        "a module starts with one line on what it is"
+    )
     assert not any(word in path.stem for word in BANNED_WORDS)
 
 
