@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.core.naming import is_upstream_id
 from gateway.core.principal import Caller
@@ -46,6 +46,30 @@ if TYPE_CHECKING:
 _UPSTREAM_PATH = re.compile(rb"/s/([A-Za-z0-9_-]{1,64})/mcp")
 _SESSION_HEADER = b"mcp-session-id"
 _logger = logging.getLogger("toolgate")
+
+
+class _Post(NamedTuple):
+    """One message and where its answer goes."""
+
+    message: Message
+    request: HttpRequest
+    upstream: str | None
+    principal: Principal
+    receive: Receive
+    send: Send
+
+    def caller(self, *, era: str, protocol_version: str, client: str, session_id: str = "") -> Caller:
+        """The request's origin, as the flow wants to know it."""
+        return Caller(
+            principal=self.principal,
+            workflow=read_workflow(self.request.headers, self.message.meta),
+            session_id=session_id,
+            era=era,
+            protocol_version=protocol_version,
+            client=client,
+            ip=self.request.ip,
+            trace=_trace(self.message.meta),
+        )
 
 
 class AgentEndpoint:
@@ -99,7 +123,7 @@ class AgentEndpoint:
             if request.verb == "POST":
                 message = read_message(await self._wire.body(request, receive))
                 method = message.method
-                await self._post(message, request, upstream, principal, receive, send)
+                await self._post(_Post(message, request, upstream, principal, receive, send))
             elif request.verb == "GET":
                 await self._get(request, upstream, principal, receive, send)
             else:
@@ -131,124 +155,77 @@ class AgentEndpoint:
         else:
             self._refusals.record(principal, error.code, error.reason, method)
 
-    async def _post(
-        self,
-        message: Message,
-        request: HttpRequest,
-        upstream: str | None,
-        principal: Principal,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        is_modern = modern.is_modern(message, request.headers)
+    async def _post(self, post: _Post) -> None:
+        is_modern = modern.is_modern(post.message, post.request.headers)
         try:
             if is_modern:
-                await self._post_modern(message, request, upstream, principal, receive, send)
+                await self._post_modern(post)
             else:
-                await self._post_legacy(message, request, upstream, principal, receive, send)
+                await self._post_legacy(post)
         except UnsupportedVersion as error:
-            self._note(principal, error, message.method)
-            await send_response(send, 400, modern.version_error(message, error))
+            self._note(post.principal, error, post.message.method)
+            await send_response(post.send, 400, modern.version_error(post.message, error))
         except GatewayError as error:
-            self._note(principal, error, message.method)
-            await _send_error(send, error, message, modern_era=is_modern)
+            self._note(post.principal, error, post.message.method)
+            await _send_error(post.send, error, post.message, modern_era=is_modern)
 
-    async def _post_modern(
-        self,
-        message: Message,
-        request: HttpRequest,
-        upstream: str | None,
-        principal: Principal,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        headers = request.headers
+    async def _post_modern(self, post: _Post) -> None:
+        message, headers = post.message, post.request.headers
         if message.id is None:
             # Nothing a notification could do on a stateless wire; hanging up is how to cancel.
-            await send_response(send, 202, b"", ())
+            await send_response(post.send, 202, b"", ())
             return
         version = modern.check_envelope(message, headers)
         if message.method == "tools/call":
-            asked = self._tools.read(message, upstream, modern.CALL_MEMBERS)
+            asked = self._tools.read(message, post.upstream, modern.CALL_MEMBERS)
             await self._first_listing(asked.upstream)
             modern.check_param_headers(self._tools.definition(asked), asked, headers)
-            caller = Caller(
-                principal=principal,
-                workflow=read_workflow(headers, message.meta),
-                era="modern",
-                protocol_version=version,
-                client=modern.client_name(message),
-                ip=request.ip,
-                trace=_trace(message.meta),
-            )
-            exchange = self._exchange(headers, receive, send, hang_up_cancels=True)
+            caller = post.caller(era="modern", protocol_version=version, client=modern.client_name(message))
+            exchange = self._exchange(post, hang_up_cancels=True)
             sink = progress_sink(message, exchange)
-            with self._load.call(principal.key):
+            with self._load.call(post.principal.key):
                 await exchange.run(
                     _with_status(self._tools.call(message, asked, caller, sink), MODERN_STATUS)
                 )
         elif message.method == "subscriptions/listen":
             _needs_stream(headers)
-            stream, first, last = self._modern.listen(message, upstream)
-            await self._serve_stream(stream, principal, receive, send, first=first, last=last)
+            stream, first, last = self._modern.listen(message, post.upstream)
+            await self._serve_stream(stream, post.principal, post.receive, post.send, first=first, last=last)
         else:
             if message.method == "tools/list":
-                await self._first_listing(upstream)
-            await send_response(send, 200, self._modern.answer(message, upstream).data)
+                await self._first_listing(post.upstream)
+            await send_response(post.send, 200, self._modern.answer(message, post.upstream).data)
 
-    async def _post_legacy(
-        self,
-        message: Message,
-        request: HttpRequest,
-        upstream: str | None,
-        principal: Principal,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        headers = request.headers
+    async def _post_legacy(self, post: _Post) -> None:
+        message, headers = post.message, post.request.headers
         if message.method == "initialize":
-            body, session = self._legacy.initialize(message, principal, upstream)
+            body, session = self._legacy.initialize(message, post.principal, post.upstream)
             issued = (_SESSION_HEADER, session.id.encode())
-            await send_response(send, 200, body.data, ((b"content-type", b"application/json"), issued))
+            await send_response(post.send, 200, body.data, ((b"content-type", b"application/json"), issued))
             return
-        session = self._sessions.find(principal, legacy.session_id(headers), upstream=upstream)
+        session = self._sessions.find(post.principal, legacy.session_id(headers), upstream=post.upstream)
         legacy.check_version(headers, session)
         if message.id is None:
             self._legacy.notified(message, session)
-            await send_response(send, 202, b"", ())
+            await send_response(post.send, 202, b"", ())
         elif message.method == "tools/call":
-            await self._call_legacy(message, request, upstream, principal, session, receive, send)
+            await self._call_legacy(post, session)
         else:
             if message.method == "tools/list":
-                await self._first_listing(upstream)
-            await send_response(send, 200, self._legacy.answer(message, upstream).data)
+                await self._first_listing(post.upstream)
+            await send_response(post.send, 200, self._legacy.answer(message, post.upstream).data)
 
-    async def _call_legacy(
-        self,
-        message: Message,
-        request: HttpRequest,
-        upstream: str | None,
-        principal: Principal,
-        session: Session,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        asked = self._tools.read(message, upstream, legacy.CALL_MEMBERS)
+    async def _call_legacy(self, post: _Post, session: Session) -> None:
+        message = post.message
+        asked = self._tools.read(message, post.upstream, legacy.CALL_MEMBERS)
         await self._first_listing(asked.upstream)
-        caller = Caller(
-            principal=principal,
-            workflow=read_workflow(request.headers, message.meta),
-            session_id=session.id,
-            era="legacy",
-            protocol_version=session.version,
-            client=session.client,
-            ip=request.ip,
-            trace=_trace(message.meta),
+        caller = post.caller(
+            era="legacy", protocol_version=session.version, client=session.client, session_id=session.id
         )
-        exchange = self._exchange(request.headers, receive, send, hang_up_cancels=False)
+        exchange = self._exchange(post, hang_up_cancels=False)
         sink = progress_sink(message, exchange)
         withdrawn = legacy.withdrawn_body(message)
-        with self._load.call(principal.key), legacy.running(session, message, exchange):
+        with self._load.call(post.principal.key), legacy.running(session, message, exchange):
             work = _with_status(self._tools.call(message, asked, caller, sink), LEGACY_STATUS)
             await exchange.run(work, withdrawn=withdrawn)
 
@@ -299,14 +276,12 @@ class AgentEndpoint:
         finally:
             forget()
 
-    def _exchange(
-        self, headers: Mapping[bytes, bytes], receive: Receive, send: Send, *, hang_up_cancels: bool
-    ) -> Exchange:
+    def _exchange(self, post: _Post, *, hang_up_cancels: bool) -> Exchange:
         return Exchange(
-            receive,
-            send,
+            post.receive,
+            post.send,
             self._start_task,
-            streams=_takes_stream(headers),
+            streams=_takes_stream(post.request.headers),
             ping_s=self._settings.stream_ping_s,
             hang_up_cancels=hang_up_cancels,
         )

@@ -9,7 +9,7 @@ from policies.engines.ir.writer import LOOPS_MAX, NOWHERE, Lines, Scope
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from policies.engines.ir.generate import Names
+    from policies.engines.ir.names import Names
     from policies.engines.ir.plan import Block, Local, Place, Statement
 
 # Stands where a nested function declares the locals it shares, which are known only at the end.

@@ -11,35 +11,14 @@ constants are written into the text with ``repr``, which is also what makes them
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from policies.engines.ir.names import Names
 from policies.engines.ir.statements import FunctionWriter
 
 if TYPE_CHECKING:
     from policies.engines.ir.plan import Function, Place, Plan
-
-
-@dataclass(slots=True)
-class Names:
-    """What generated code may refer to by number, shared by all functions of one program."""
-
-    functions: dict[str, int]
-    rules: frozenset[str]
-    """The functions with no operands of their own: their result is remembered during one evaluation."""
-
-    builtins: dict[str, Any]
-    """The registry's entries by name."""
-
-    traced: bool
-    constants: dict[str, Any] = field(default_factory=dict)
-    """Python objects that have no literal, by the name the source uses."""
-
-    def constant(self, prefix: str, value: Any) -> str:
-        """A name for the object in generated source."""
-        name = f"{prefix}{len(self.constants)}"
-        self.constants[name] = value
-        return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

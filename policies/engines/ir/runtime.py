@@ -24,7 +24,8 @@ from policies.engines.ir.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from policies.engines.ir.evaluation import Budget, Evaluation
+    from policies.engines.ir.budget import Budget
+    from policies.engines.ir.evaluation import Evaluation
 
 MISSING: Final = object()
 """Not remembered yet; unlike UNDEFINED, which may be remembered."""

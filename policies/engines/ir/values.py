@@ -27,7 +27,7 @@ from policies.engines.ir.numbers import exact, json_number, number_text
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-    from policies.engines.ir.evaluation import Budget
+    from policies.engines.ir.budget import Budget
 
 Value: TypeAlias = Any
 

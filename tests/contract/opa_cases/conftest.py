@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from policies.engines.ir.budget import Budget
 from policies.engines.ir.errors import EvaluationFailed, PlanRejected
-from policies.engines.ir.evaluation import Budget
 from policies.engines.ir.program import UNDEFINED, Program
 from policies.engines.ir.trace import Trace
 from policies.engines.ir.values import RegoSet, object_key

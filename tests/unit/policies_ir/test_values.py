@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
+from policies.engines.ir.budget import Budget
 from policies.engines.ir.errors import BudgetExceeded
-from policies.engines.ir.evaluation import Budget
 from policies.engines.ir.values import (
     RegoSet,
     equal,

@@ -10,7 +10,7 @@ from policies.engines.ir.numbers import Number, as_integer, exact
 from policies.engines.ir.values import NUMBER_TYPES, TYPE_NAMES, RegoSet, Value, sort
 
 if TYPE_CHECKING:
-    from policies.engines.ir.evaluation import Budget
+    from policies.engines.ir.budget import Budget
 
 
 def wrong(position: int, value: Value, *expected: str) -> OperandError:

@@ -10,7 +10,7 @@ import re2
 from policies.engines.ir.errors import BuiltinError
 
 if TYPE_CHECKING:
-    from policies.engines.ir.evaluation import Budget
+    from policies.engines.ir.budget import Budget
 
 PATTERNS_MAX: Final = 256
 """Patterns kept compiled, each of at most MEMORY_BYTES_MAX. Shared by all evaluations of the process."""

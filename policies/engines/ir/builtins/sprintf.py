@@ -18,7 +18,8 @@ from policies.engines.ir.numbers import exact, number_text
 from policies.engines.ir.values import NUMBER_TYPES, RegoSet, Value, sort, sorted_items
 
 if TYPE_CHECKING:
-    from policies.engines.ir.evaluation import Budget, Evaluation
+    from policies.engines.ir.budget import Budget
+    from policies.engines.ir.evaluation import Evaluation
 
 WIDTH_MAX: Final = 1_000_000
 """Go's own limit on a width or precision that is an argument. A larger one in the template is refused."""
