@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import re2
@@ -76,7 +77,13 @@ def cast_set(run: Evaluation, value: Value) -> Value:
 
 
 # Go's number scanner takes what JSON does not: a sign in front, a bare leading or trailing point.
-_NUMBER: Final = re2.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,5})?")
+# Go's strconv.ParseFloat, which is what OPA asks: an underscore may stand between two digits and after
+# a base prefix, and a hexadecimal mantissa needs its exponent.
+_DIGITS: Final = r"[0-9](?:_?[0-9])*"
+_HEX: Final = r"[0-9a-fA-F](?:_?[0-9a-fA-F])*"
+_DECIMAL: Final = re2.compile(rf"[+-]?(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][+-]?{_DIGITS})?")
+_HEXADECIMAL: Final = re2.compile(rf"[+-]?0[xX]_?(?:{_HEX}(?:\.(?:{_HEX})?)?|\.{_HEX})[pP][+-]?{_DIGITS}")
+_LONG_EXPONENT: Final = re2.compile(r"[eEpP][+-]?0*[0-9]{6,}$")
 
 
 @builtin("to_number", cost=by_text_from(8))
@@ -89,6 +96,15 @@ def to_number(value: Value) -> Value:
         return int(value or 0)
     if kind is not str:
         raise wrong(1, value, "null", "boolean", "number", "string")
-    if not value.isascii() or _NUMBER.fullmatch(value) is None:
+    plain = value.replace("_", "").removeprefix("+")
+    decimal = value.isascii() and _DECIMAL.fullmatch(value) is not None
+    if not decimal and (not value.isascii() or _HEXADECIMAL.fullmatch(value) is None):
         raise BuiltinError(f"{value[:40]!r} is not a number")
-    return parse_number(value.removeprefix("+"))
+    try:
+        # OPA keeps every digit, but only of a number that a 64-bit float can hold.
+        as_float = float(plain) if decimal else float.fromhex(plain)
+    except OverflowError:
+        as_float = math.inf
+    if math.isinf(as_float) or _LONG_EXPONENT.search(plain) is not None:
+        raise BuiltinError(f"{value[:40]!r} is beyond a 64-bit float")
+    return parse_number(plain if decimal else repr(as_float))
