@@ -33,6 +33,8 @@ class Limits:
     ballast_bytes: int = MIB
     sync_deadline_s: float = 2.0
     """From handing over to acknowledgement; later means refused."""
+    patience_s: float = 0.005
+    """How long an entry that nobody waits for is kept back, to share the sync of one that somebody does."""
     payload_sync_s: float = 1.0
     """The longest a sealed value waits for its sync, unless its draft asks for one before the line."""
     queue_entries_max: int = 20_000

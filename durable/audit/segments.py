@@ -97,6 +97,7 @@ class AuditLog:
         self._pid = os.getpid()
         self._closed = False
         self._turn: list[Handover] = []
+        self._patience: asyncio.TimerHandle | None = None
         self._awaited: dict[Handover, None] = {}
         self._watch: asyncio.TimerHandle | None = None
         self._stalled: AuditSyncSlow | None = None
@@ -253,8 +254,11 @@ class AuditLog:
     def _hand_over(self, handover: Handover) -> None:
         handover.counted = True
         self._count(handover, 1)
-        if not self._turn:
+        if handover.waiter and (self._patience or not self._turn):
             self._loop.call_soon(self._end_turn)
+            self._stop_patience()
+        elif not self._turn:
+            self._patience = self._loop.call_later(self._limits.patience_s, self._end_turn)
         self._turn.append(handover)
         if handover.waiter:
             self._awaited[handover] = None
@@ -263,9 +267,15 @@ class AuditLog:
 
     def _end_turn(self) -> None:
         """Everything of one turn of the loop goes over together, so that a burst is one group."""
+        self._stop_patience()
         turn, self._turn = self._turn, []
         if turn:
             self._writer.take(turn)
+
+    def _stop_patience(self) -> None:
+        if self._patience:
+            self._patience.cancel()
+            self._patience = None
 
     def _report(self, report: Written | Refused) -> None:
         """From the writer's thread; a loop that is gone has nobody left to tell."""
