@@ -31,7 +31,7 @@ class ToolSend:
     param_headers: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """Property path -> ``x-mcp-header`` token, from the admitted definition; empty for most tools."""
     session_key: tuple[str, ...] = ()
-    """Calls with different keys never share a stateful upstream session."""
+    """Different keys never share a stateful HTTP session; a child process is one session for all."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """Allow-listed ``_meta`` members to send along (trace context); protocol members are the connection's."""
     wants_progress: bool = False
