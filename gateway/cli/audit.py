@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import config_option, json_option
+from gateway.cli.text import safe
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -152,8 +153,3 @@ def _print_whole(entry: Entry) -> None:
     for name, commitment in entry.payloads.items():
         shown = f"sealed, {commitment.get('bytes')} bytes, commitment {commitment.get('sha256', '')[:16]}"
         click.echo(safe(f"  {name:<12} {shown}"))
-
-
-def safe(text: str) -> str:
-    """Text from the log for a terminal: control and invisible characters as escapes."""
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)

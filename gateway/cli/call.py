@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import config_option, json_option
+from gateway.cli.text import safe
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -62,16 +63,16 @@ def _pair(text: str) -> tuple[str, Any]:
 
 def _print(answer: dict[str, Any]) -> None:
     if "error" in answer:
-        click.echo(_safe(f"error {answer['error'].get('code')}: {answer['error'].get('message')}"), err=True)
+        click.echo(_shown(f"error {answer['error'].get('code')}: {answer['error'].get('message')}"), err=True)
         return
     result = answer["result"]
     for block in result.get("content", []):
         shown = block.get("text") if block.get("type") == "text" else json.dumps(block, ensure_ascii=False)
-        click.echo(_safe(str(shown)), err=bool(result.get("isError")))
+        click.echo(_shown(str(shown)), err=bool(result.get("isError")))
     if "structuredContent" in result and not result.get("content"):
-        click.echo(_safe(json.dumps(result["structuredContent"], indent=2, ensure_ascii=False)))
+        click.echo(_shown(json.dumps(result["structuredContent"], indent=2, ensure_ascii=False)))
 
 
-def _safe(text: str) -> str:
-    """Keep line breaks and tabs; show anything else that could move the cursor or hide."""
-    return "".join(char if char.isprintable() or char in "\n\t" else f"\\u{ord(char):04x}" for char in text)
+def _shown(text: str) -> str:
+    """Line breaks and tabs are the tool's own layout."""
+    return safe(text, keep="\n\t")

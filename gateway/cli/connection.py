@@ -14,7 +14,7 @@ from gateway.config.loading import load_configuration
 from gateway.core.versions import META_CAPABILITIES, META_CLIENT, META_VERSION, MODERN
 from gateway.data import TOKEN_FILE
 from gateway.egress import Destination, Egress, EgressSettings
-from gateway.errors import ConfigurationError, UpstreamUnreachable
+from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -92,15 +92,6 @@ class Connection:
             ) as answer,
         ):
             yield answer
-
-    async def is_up(self) -> bool:
-        """Whether anything answers at the address."""
-        try:
-            async for answer in self.exchange("/mcp", "OPTIONS", {}, b"", deadline_s=2.0):
-                return answer.status in {401, 405}
-        except (TimeoutError, UpstreamUnreachable):
-            return False
-        return False
 
 
 def connection_from(config_path: Path, token: str | None) -> Connection:

@@ -52,9 +52,8 @@ class Line:
 class Story:
     """Runs the steps and prints each as it happens."""
 
-    def __init__(self, scene: Scene, console: Console, pause_s: float) -> None:
-        """Tell about a scene that is up."""
-        self._scene = scene
+    def __init__(self, console: Console, pause_s: float) -> None:
+        """Print to ``console``, with a pause after each line."""
         self._console = console
         self._pause_s = pause_s
         self.lines: list[Line] = []
@@ -88,7 +87,7 @@ class Story:
 async def tell(scene: Scene, *, pause_s: float) -> list[Line]:
     """The whole story; returns its lines."""
     console = Console(highlight=False)
-    story = Story(scene, console, pause_s)
+    story = Story(console, pause_s)
     console.print(
         f"[bold]toolgate[/bold] {scene.url}   policy {scene.policy.name}   agent support-agent\n",
         soft_wrap=True,
