@@ -1,4 +1,4 @@
-"""One listing, from an upstream's ``tools/list`` to the catalogue. Each definition stands or falls alone.
+"""One listing, from an upstream's lists to the catalogue. Each definition stands or falls alone.
 
 Every definition that parses and whose schema compiles is admitted as listed, and each change is
 recorded with its digests. Pins and quarantine attach here.
@@ -7,20 +7,23 @@ recorded with its digests. Pins and quarantine attach here.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from gateway.core.definition import RefusedDefinition, ToolDefinition, parse_definition
+from gateway.core.definition import Definition, Kind, RefusedDefinition, parse_definition
 from gateway.core.naming import look_alikes
 from gateway.core.record import Record
 from gateway.core.strict_json import read_json
 from gateway.errors import GatewayError
+from gateway.ports import ServerFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.ports import AuditTrail, ToolListing, Upstream
+    from gateway.core.definition import Listed
+    from gateway.ports import AuditTrail, Listing, Upstream
 
 
 class Report(Protocol):
@@ -35,6 +38,7 @@ TOLD_MAX = 5
 """Refused definitions named in one report; all are in the record."""
 CHANGES_PER_RECORD = 200
 """With names and digests of full length this stays below one entry of the log (64 KiB)."""
+RECORDED_NAME_CHARACTERS_MAX = 160
 
 ParamHeaders = Mapping[tuple[str, ...], str]
 
@@ -57,7 +61,7 @@ class Admission:
         *,
         upstreams: Mapping[str, Upstream],
         facts: Mapping[str, UpstreamFacts],
-        replace: Callable[[str, tuple[ToolDefinition, ...], tuple[RefusedDefinition, ...]], None],
+        replace: Callable[[str, tuple[Definition, ...], tuple[RefusedDefinition, ...], ServerFacts], None],
         audit: AuditTrail,
         read_param_headers: Callable[[Mapping[str, Any]], ParamHeaders],
         report: Report,
@@ -114,83 +118,135 @@ class Admission:
             AuditUnwritable: the change could not be recorded, so it does not take effect.
         """
         facts = self._facts[upstream]
-        listing = await self._upstreams[upstream].list_tools(deadline_s=facts.list_deadline_s)
-        tools, refused = self._read(upstream, facts, listing)
-        known = _Known({tool.name: tool.digest for tool in tools}, refused)
-        before = self._known.get(upstream)
-        if before == known:
+        listing = await self._upstreams[upstream].list_definitions(deadline_s=facts.list_deadline_s)
+        before = self._known.get(upstream, _NOTHING_KNOWN)
+        known = self._read(upstream, facts, listing, before)
+        if before.identity == known.identity:
             return
-        await self._audit.append(*_records(upstream, before.digests if before else {}, known))
+        await self._audit.append(*_records(upstream, before.digests, known))
         self._known[upstream] = known
-        self._replace(upstream, tools, refused)
-        told = "".join(f"; not offered: {item.name} ({item.reason})" for item in refused[:TOLD_MAX])
-        self._report(upstream, f"{len(tools)} tools offered{told}", problem=bool(refused))
+        self._replace(upstream, known.definitions, known.refused, known.server)
+        counts = Counter(one.kind.member for one in known.definitions)
+        what = ", ".join(f"{counts[kind.member]} {_WORDS[kind]}" for kind in Kind if counts[kind.member])
+        told = "".join(f"; not offered: {item.name} ({item.reason})" for item in known.refused[:TOLD_MAX])
+        told += "".join(f"; {reason}" for reason in listing.failed.values())
+        problem = bool(known.refused or listing.failed)
+        self._report(upstream, f"{what or 'no tools'} offered{told}", problem=problem)
 
-    def _read(
-        self, upstream: str, facts: UpstreamFacts, listing: ToolListing
-    ) -> tuple[tuple[ToolDefinition, ...], tuple[RefusedDefinition, ...]]:
-        tools: list[ToolDefinition] = []
+    def _read(self, upstream: str, facts: UpstreamFacts, listing: Listing, before: _Known) -> _Known:
+        definitions: list[Definition] = []
         refused: list[RefusedDefinition] = []
-        for element in listing.tools:
-            found = self._read_one(upstream, facts, element)
-            if isinstance(found, RefusedDefinition):
-                refused.append(found)
-            else:
-                tools.append(found)
-        distinct, ambiguous = _distinct(tools)
-        refused += [
-            _refused(upstream, tool.name, "catalogue_full", f"over {facts.tools_max} tools")
-            for tool in distinct[facts.tools_max :]
-        ]
-        return tuple(distinct[: facts.tools_max]), (*refused, *ambiguous)
+        for kind in Kind:
+            if kind in listing.failed:
+                # Its last good list stays, as all of them would if the upstream had not answered.
+                definitions += [one for one in before.definitions if one.kind is kind]
+                refused += [one for one in before.refused if one.kind is kind]
+                continue
+            found = [
+                self._read_one(upstream, facts, kind, listed) for listed in listing.elements.get(kind, ())
+            ]
+            refused += [one for one in found if isinstance(one, RefusedDefinition)]
+            distinct, ambiguous = _distinct([one for one in found if isinstance(one, Definition)])
+            definitions += distinct[: facts.tools_max]
+            refused += [
+                _refused(one, "catalogue_full", f"over {facts.tools_max} {kind.member}")
+                for one in distinct[facts.tools_max :]
+            ]
+            refused += ambiguous
+        server = ServerFacts(
+            era=listing.era, capabilities=listing.capabilities, instructions=listing.instructions
+        )
+        return _Known(tuple(definitions), tuple(refused), server)
 
     def _read_one(
-        self, upstream: str, facts: UpstreamFacts, element: Any
-    ) -> ToolDefinition | RefusedDefinition:
-        if isinstance(element, bytes):
-            try:
-                element = read_json(element)
-            except GatewayError as error:
-                return _refused(upstream, "(unreadable)", "definition_malformed", error.reason)
-        name = element.get("name") if isinstance(element, dict) else None
+        self, upstream: str, facts: UpstreamFacts, kind: Kind, listed: Listed
+    ) -> Definition | RefusedDefinition:
+        if listed.value is None:
+            return self._unreadable(upstream, kind, listed)
+        if kind is not Kind.TOOL:
+            return parse_definition(upstream, listed, kind=kind)
+        name = listed.value.get("name") if isinstance(listed.value, dict) else None
         labels = tuple(
             label
             for label, names in (("idempotent", facts.idempotent), ("read_only", facts.read_only))
             if isinstance(name, str) and name in names
         )
         try:
-            param_headers = self._read_param_headers(element) if isinstance(element, dict) else {}
+            param_headers = self._read_param_headers(listed.value) if isinstance(listed.value, dict) else {}
         except GatewayError as error:
-            return _refused(upstream, str(name)[:128], "definition_header", error.reason)
-        return parse_definition(upstream, element, labels=labels, param_headers=param_headers)
+            return RefusedDefinition(
+                upstream=upstream, name=str(name)[:128], code="definition_header", reason=error.reason
+            )
+        return parse_definition(upstream, listed, labels=labels, param_headers=param_headers)
+
+    @staticmethod
+    def _unreadable(upstream: str, kind: Kind, listed: Listed) -> RefusedDefinition:
+        reason = "not readable"
+        try:
+            read_json(listed.raw)
+        except GatewayError as error:
+            reason = error.reason
+        return RefusedDefinition(
+            upstream=upstream, name="(unreadable)", code="definition_malformed", reason=reason, kind=kind
+        )
 
 
 class _Known(NamedTuple):
-    digests: dict[str, str]
+    """What one listing came to."""
+
+    definitions: tuple[Definition, ...]
     refused: tuple[RefusedDefinition, ...]
+    server: ServerFacts
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """By what the log calls them: tools by name, other kinds with the kind in front."""
+        return {_recorded_name(one.kind, one.name): one.digest for one in self.definitions}
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for equal lists: definitions count by their digests."""
+        return (self.digests, self.refused, self.server)
 
 
-def _distinct(tools: list[ToolDefinition]) -> tuple[list[ToolDefinition], list[RefusedDefinition]]:
-    """Tools whose names nobody can mix up; which one an agent gets must not depend on list order."""
-    definitions: dict[str, set[str]] = {}
+_NOTHING_KNOWN = _Known((), (), ServerFacts(era=""))
+_WORDS = {
+    Kind.TOOL: "tools",
+    Kind.PROMPT: "prompts",
+    Kind.RESOURCE: "resources",
+    Kind.TEMPLATE: "resource templates",
+}
+
+
+def _recorded_name(kind: Kind, name: str) -> str:
+    return name if kind is Kind.TOOL else f"{kind.value}:{name}"
+
+
+def _distinct(found: list[Definition]) -> tuple[list[Definition], list[RefusedDefinition]]:
+    """Definitions whose names nobody can mix up; which one an agent gets must not depend on list order."""
+    digests: dict[str, set[str]] = {}
     names: dict[str, set[str]] = {}
-    for tool in tools:
-        definitions.setdefault(tool.name, set()).add(tool.digest)
-        for key in look_alikes(tool.name):
-            names.setdefault(key, set()).add(tool.name)
-    kept: dict[str, ToolDefinition] = {}
+    for one in found:
+        digests.setdefault(one.name, set()).add(one.digest)
+        for key in _alike_keys(one):
+            names.setdefault(key, set()).add(one.name)
+    kept: dict[str, Definition] = {}
     refused: dict[str, RefusedDefinition] = {}
-    for tool in tools:
-        alike = set[str]().union(*(names[key] for key in look_alikes(tool.name))) - {tool.name}
-        if len(definitions[tool.name]) > 1:
+    for one in found:
+        alike = set[str]().union(*(names[key] for key in _alike_keys(one))) - {one.name}
+        if len(digests[one.name]) > 1:
             reason = "listed more than once, with different definitions"
-            refused[tool.name] = _refused(tool.upstream, tool.name, "definition_duplicate", reason)
+            refused[one.name] = _refused(one, "definition_duplicate", reason)
         elif alike:
-            reason = f"can be taken for {min(alike)}"
-            refused[tool.name] = _refused(tool.upstream, tool.name, "definition_look_alike", reason)
+            refused[one.name] = _refused(one, "definition_look_alike", f"can be taken for {min(alike)}")
         else:
-            kept[tool.name] = tool
+            kept[one.name] = one
     return list(kept.values()), list(refused.values())
+
+
+def _alike_keys(one: Definition) -> tuple[str, ...]:
+    # URIs are opaque and case-sensitive; people and models pick tools and prompts by how they look.
+    return look_alikes(one.name) if one.kind in {Kind.TOOL, Kind.PROMPT} else (one.name,)
 
 
 def _records(upstream: str, before: dict[str, str], known: _Known) -> list[Record]:
@@ -200,25 +256,26 @@ def _records(upstream: str, before: dict[str, str], known: _Known) -> list[Recor
         *(("added", name, digest) for name, digest in after.items() if name not in before),
         *(("changed", n, digest) for n, digest in after.items() if n in before and before[n] != digest),
         *(("removed", name, "") for name in before if name not in after),
-        *(("refused", item.name, item.code) for item in known.refused),
+        *(("refused", _recorded_name(item.kind, item.name), item.code) for item in known.refused),
     ]
     records = []
     for start in range(0, max(1, len(changes)), CHANGES_PER_RECORD):
         members: dict[str, Any] = {"upstream": upstream, "added": {}, "changed": {}}
         members |= {"removed": [], "refused": []}
         for change, name, value in changes[start : start + CHANGES_PER_RECORD]:
+            shown = name[:RECORDED_NAME_CHARACTERS_MAX]
             if change == "removed":
-                members["removed"].append(name)
+                members["removed"].append(shown)
             elif change == "refused":
-                members["refused"].append({"name": name, "code": value})
+                members["refused"].append({"name": shown, "code": value})
             else:
-                members[change][name] = value
+                members[change][shown] = value
         records.append(Record(kind="catalogue", tenant="", members=members))
     return records
 
 
-def _refused(upstream: str, name: str, code: str, reason: str) -> RefusedDefinition:
-    return RefusedDefinition(upstream=upstream, name=name, code=code, reason=reason)
+def _refused(one: Definition, code: str, reason: str) -> RefusedDefinition:
+    return RefusedDefinition(upstream=one.upstream, name=one.name, code=code, reason=reason, kind=one.kind)
 
 
 async def _first(event: asyncio.Event, pause_s: float) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 import logging
 import secrets
 import time
-import zoneinfo
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,27 +14,13 @@ from durable.audit.index import AuditIndex
 from durable.audit.limits import Limits
 from durable.audit.segments import AuditLog
 from durable.errors import DurableError
-from gateway.admission import Admission, UpstreamFacts
+from gateway.assembly import VERSION, Parts, agent_plane, clock_us
 from gateway.background import Background
-from gateway.catalogue.arrivals import Arrivals
-from gateway.catalogue.param_headers import read_param_headers
-from gateway.catalogue.snapshot import CatalogueStore
-from gateway.core.principal import Principal, Subject
 from gateway.core.record import Record
-from gateway.data import KEYS, MASTER_KEY, POLICIES, LocalAgent, local_agent, prepare_directory
-from gateway.downstream.endpoint import AgentEndpoint
-from gateway.downstream.legacy import LegacyEra
-from gateway.downstream.load import Load
-from gateway.downstream.modern import ModernEra
-from gateway.downstream.refusals import Refusals
-from gateway.downstream.sessions import Sessions
-from gateway.downstream.streams import OpenStreams
-from gateway.downstream.tools import Tools
-from gateway.downstream.wire import Wire
+from gateway.core.seal import Seal
+from gateway.data import KEYS, MASTER_KEY, POLICIES, local_agent, prepare_directory, sealing_key
 from gateway.egress import Egress, EgressSettings
-from gateway.enforcement import Enforcement, EnforcementSettings
 from gateway.errors import ConfigurationError
-from gateway.identity.tokens import TokenDirectory
 from gateway.listener import Listener
 from gateway.packages import STARTER_POLICY, refuse_mixed_packages
 from gateway.people.health import health_app
@@ -53,12 +37,6 @@ if TYPE_CHECKING:
     from gateway.config.loading import Configuration
     from policies.model import Loaded
 
-VERSION = importlib.metadata.version("toolgate")
-SERVER_INFO = {"name": "toolgate", "version": VERSION}
-INSTRUCTIONS = (
-    "Tools behind a gateway: every call is decided by policy and recorded. A denied call says which rule "
-    "denied it and what would pass; do not work around a denial."
-)
 ORIGIN = "toolgate"
 
 
@@ -132,8 +110,21 @@ class Gateway:
         self._pool = await self._make_pool()
         loaded = await self._policy.load()
         await self._trail.append(self._start_record(loaded))
-        endpoint = self._compose(agents_port, local)
-        await self._serve(agents_port, people_port, endpoint)
+        self._plane = agent_plane(
+            configuration,
+            agents_port,
+            local,
+            Parts(
+                pool=self._pool,
+                engine=self._engine,
+                trail=self._trail,
+                telemetry=self._telemetry,
+                background=self._background,
+                seal=Seal(sealing_key(configuration.data, secrets.token_bytes)),
+                report=self._report_upstream,
+            ),
+        )
+        await self._serve(agents_port, people_port)
         self.started = Started(
             agents_url=agents_port.url,
             people_url=people_port.url,
@@ -203,63 +194,7 @@ class Gateway:
         }
         return Record(kind="gateway_started", tenant="", members=members)
 
-    def _compose(self, port: Listener, local: LocalAgent | None) -> AgentEndpoint:
-        settings = self._configuration.settings
-        upstreams = {one.id: one for one in self._pool}
-        self._catalogue = CatalogueStore()
-        until_s = asyncio.get_running_loop().time() + settings.limits.first_listing_s
-        arrivals = Arrivals(upstreams, until_s=until_s)
-        self._admission = Admission(
-            upstreams=upstreams,
-            facts={name: _facts(one) for name, one in settings.upstreams.items() if name in upstreams},
-            replace=self._catalogue.replace,
-            audit=self._trail,
-            read_param_headers=read_param_headers,
-            report=self._report_upstream,
-            arrived=arrivals.arrived,
-        )
-        enforcement = Enforcement(
-            catalogue=self._catalogue,
-            policy=self._engine,
-            audit=self._trail,
-            upstreams=upstreams,
-            telemetry=self._telemetry,
-            settings=EnforcementSettings(
-                policy_deadline_s=settings.policy.deadline_s,
-                call_deadline_s={name: one.call_timeout_s for name, one in settings.upstreams.items()},
-                shadow=self._configuration.shadow,
-                zone=zoneinfo.ZoneInfo(settings.zone),
-            ),
-            clock_us=clock_us,
-            monotonic_s=time.monotonic,
-            new_call_id=lambda: secrets.token_hex(12),
-        )
-        tools = Tools(self._catalogue, enforcement)
-        self._load = Load(settings.limits)
-        self._streams = OpenStreams(settings.limits)
-        self._refusals = Refusals(self._trail)
-        self._catalogue.on_change(self._streams.list_changed)
-        sessions = Sessions(settings.limits, monotonic_s=time.monotonic, new_id=lambda: secrets.token_hex(16))
-        agents = settings.agents if local is None else (local.settings,)
-        anonymous = Principal(subject=Subject(id="anonymous"), agent="anonymous")
-        directory = TokenDirectory(agents, anonymous=anonymous if settings.anonymous == "allow" else None)
-        return AgentEndpoint(
-            wire=Wire(settings.limits, listen_host=port.host, listen_port=port.port),
-            settings=settings.limits,
-            authenticate=directory.authenticate,
-            upstream_ids=frozenset(upstreams),
-            first_listing=arrivals.of,
-            tools=tools,
-            modern_era=ModernEra(tools, server_info=SERVER_INFO, instructions=INSTRUCTIONS),
-            legacy_era=LegacyEra(tools, sessions, server_info=SERVER_INFO, instructions=INSTRUCTIONS),
-            sessions=sessions,
-            streams=self._streams,
-            load=self._load,
-            refusals=self._refusals,
-            start_task=self._background.start,
-        )
-
-    async def _serve(self, agents_port: Listener, people_port: Listener, endpoint: AgentEndpoint) -> None:
+    async def _serve(self, agents_port: Listener, people_port: Listener) -> None:
         limits = self._configuration.settings.limits
         names = ("localhost", "127.0.0.1", "[::1]", people_port.host)
         people = health_app(
@@ -274,17 +209,17 @@ class Gateway:
             "write_stall_s": limits.write_stall_s,
             "keep_alive_s": limits.keep_alive_s,
             "drain_s": limits.drain_s,
-            "refused": self._refusals.count,
+            "refused": self._plane.refusals.count,
         }
         start = self._background.start
         serving = [
-            start(agents_port.serve(endpoint, **guards), "agents' port"),
+            start(agents_port.serve(self._plane.endpoint, **guards), "agents' port"),
             start(people_port.serve(people, **guards), "people's port"),
         ]
-        await self._pool.start(self._admission.changed)
+        await self._pool.start(self._plane.news)
         for upstream in self._pool:
-            start(self._admission.keep(upstream.id), f"admission of {upstream.id}")
-        start(self._refusals.summarise(), "refusal summary")
+            start(self._plane.admission.keep(upstream.id), f"admission of {upstream.id}")
+        start(self._plane.refusals.summarise(), "refusal summary")
         if self._configuration.settings.policy.watch and self._configuration.policy is not None:
             start(self._policy.watch(self._trail), "policy watch")
         self._exit.push_async_callback(self._drain, agents_port, people_port, serving)
@@ -293,12 +228,13 @@ class Gateway:
         self, agents: Listener, people: Listener, serving: list[asyncio.Task[None] | None]
     ) -> None:
         """Stop accepting, let calls finish, then close: first thing to happen at the end."""
-        self._load.draining = True
-        self._streams.close()
+        self._plane.load.draining = True
+        self._plane.streams.close()
+        self._plane.rounds.close()
         agents.stop()
         people.stop()
         await asyncio.gather(*(task for task in serving if task is not None), return_exceptions=True)
-        self._refusals.flush()
+        self._plane.refusals.flush()
         with contextlib.suppress(Exception):  # the log may be the very part that is down
             await self._trail.append(Record(kind="gateway_stopped", tenant="", members={"version": VERSION}))
 
@@ -308,7 +244,7 @@ class Gateway:
         return {
             "audit": "" if log.state == "ok" else f"{log.code}: {log.reason}",
             "policy": "" if engine.loaded else "no policy is loaded",
-            "accepting": "the gateway is shutting down" if self._load.draining else "",
+            "accepting": "the gateway is shutting down" if self._plane.load.draining else "",
         }
 
     def conditions(self) -> Mapping[str, str]:
@@ -319,8 +255,10 @@ class Gateway:
                 found[f"upstream {name}"] = (
                     f"{health.state}: {health.reason}" if health.reason else health.state
                 )
-        for refused in self._catalogue.refused():
-            found[f"tool {refused.upstream}/{refused.name}"] = f"not offered: {refused.reason}"
+        for refused in self._plane.catalogue.refused():
+            found[f"{refused.kind.value} {refused.upstream}/{refused.name}"] = (
+                f"not offered: {refused.reason}"
+            )
         lost = self._log.health().unwritten_entries
         if lost:
             found["audit"] = f"{lost} outcomes found no room and are not in the log"
@@ -334,11 +272,6 @@ class Gateway:
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         self._logger.error("a background task failed", extra={"task": name}, exc_info=error)
-
-
-def clock_us() -> int:
-    """Microseconds since the Unix epoch; the one wall clock of the process."""
-    return time.time_ns() // 1000
 
 
 def policy_source(configuration: Configuration) -> Path:
@@ -365,12 +298,3 @@ async def check_policy(configuration: Configuration) -> Loaded:
         return await PolicyInForce(engine, policy_source(configuration)).load()
     finally:
         await engine.aclose()
-
-
-def _facts(settings: Any) -> UpstreamFacts:
-    return UpstreamFacts(
-        read_only=frozenset(settings.read_only),
-        idempotent=frozenset(settings.idempotent),
-        list_deadline_s=settings.list_timeout_s,
-        tools_max=settings.tools_max,
-    )

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.core.seal import KEY_BYTES
 from gateway.errors import ConfigurationError
 from gateway.identity.settings import AgentSettings, SubjectSettings
 from gateway.identity.tokens import new_token, token_hash
@@ -18,6 +19,7 @@ TOKEN_FILE = "agent-token"
 KEYS = "keys"
 AUDIT = "audit"
 MASTER_KEY = "payloads.key"
+SEALING_KEY = "seal.key"
 POLICIES = "policies"
 
 
@@ -46,6 +48,36 @@ def prepare_directory(data: Path) -> None:
         ) from error
 
 
+def sealing_key(data: Path, random_bytes: Callable[[int], bytes]) -> bytes:
+    """The key of what agents carry for us: on file, or new, written 0600.
+
+    Raises:
+        ConfigurationError: the file does not hold a key.
+    """
+    path = data / KEYS / SEALING_KEY
+    _write_once(path, random_bytes(KEY_BYTES).hex())
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ConfigurationError(f"{path} does not hold a key", next_step=f"rm {path} and start again")
+    return key
+
+
+def _write_once(path: Path, text: str) -> bool:
+    """Write a secret to a new file; False, and nothing written, where there is one."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(descriptor)
+    return True
+
+
 def local_agent(data: Path, user: str, random_bytes: Callable[[int], bytes]) -> LocalAgent:
     """The token on file, or a new one, written 0600.
 
@@ -53,17 +85,7 @@ def local_agent(data: Path, user: str, random_bytes: Callable[[int], bytes]) -> 
     secret of an agent that toolgate keeps in the clear.
     """
     path = data / TOKEN_FILE
-    created = False
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        created = True
-        with os.fdopen(descriptor, "w") as file:
-            file.write(new_token(random_bytes(32)) + "\n")
-            file.flush()
-            os.fsync(descriptor)
+    created = _write_once(path, new_token(random_bytes(32)))
     token = path.read_text().strip()
     if not token:
         raise ConfigurationError(f"{path} is empty", next_step=f"rm {path} and start again")

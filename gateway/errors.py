@@ -48,6 +48,12 @@ class InvalidParams(GatewayError):
     code = "invalid_params"
 
 
+class RequestStateRefused(InvalidParams):
+    """A request state, or what came with it, does not fit the request it is brought back with."""
+
+    code = "request_state_refused"
+
+
 class InvalidArguments(InvalidParams):
     """The arguments do not match the input schema the agent was served for this tool."""
 
@@ -58,6 +64,36 @@ class UnknownTool(GatewayError):
     """No admitted tool of that name is offered here. Says the same for hidden and non-existing tools."""
 
     code = "unknown_tool"
+
+
+class UnknownPrompt(GatewayError):
+    """No admitted prompt of that name is offered here."""
+
+    code = "unknown_prompt"
+
+
+class UnknownResource(GatewayError):
+    """No upstream on this route is known to have that resource, or more than one is."""
+
+    code = "unknown_resource"
+
+
+class UnknownTask(GatewayError):
+    """No such task of this principal; whether it exists for another is not said."""
+
+    code = "unknown_task"
+
+
+class CapabilityMissing(GatewayError):
+    """The request needs a client capability that its sender did not declare."""
+
+    code = "capability_missing"
+
+
+class InputRefused(GatewayError):
+    """What an upstream asks of the agent's side is not put to it."""
+
+    code = "input_refused"
 
 
 class UnknownMethod(GatewayError):
@@ -177,7 +213,7 @@ class UpstreamRefused(UpstreamError):
 
 
 class UpstreamNeedsInput(UpstreamError):
-    """The upstream asked for input (``input_required``), which is not carried yet."""
+    """The upstream asked for something it may not ask for, or that the agent's side did not answer."""
 
     code = "upstream_needs_input"
 

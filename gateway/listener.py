@@ -84,18 +84,21 @@ class GuardedProtocol(HttpToolsProtocol):
     refused: Callable[[str], None] = staticmethod(_tell_nobody)
     """Told the code of everything that never became a request."""
 
-    _head = b""
-    _body_left = 0
-    _deaf = False
-    _head_deadline: asyncio.TimerHandle | None = None
-    _body_deadline: asyncio.TimerHandle | None = None
-    _stall_deadline: asyncio.TimerHandle | None = None
+    # Slots: past 30 members, which uvicorn alone nearly has, an object's dictionary costs 1.5 KiB more.
+    __slots__ = ("_body_deadline", "_body_left", "_deaf", "_head", "_head_deadline", "_stall_deadline")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock on a new connection."""
+        self._head = b""
+        self._body_left = 0
+        self._deaf = False
+        self._body_deadline: asyncio.TimerHandle | None = None
+        self._stall_deadline: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         self.transport = _OneWrite(transport, self.loop)
-        self._head_deadline = self.loop.call_later(self.header_timeout_s, self._too_late, "head_timeout")
+        self._head_deadline: asyncio.TimerHandle | None = self.loop.call_later(
+            self.header_timeout_s, self._too_late, "head_timeout"
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks."""

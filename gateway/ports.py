@@ -10,35 +10,62 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from gateway.core.definition import RefusedDefinition, ToolDefinition
+    import msgspec
+
+    from gateway.bridge.inputs import InputAnswer, InputAsk
+    from gateway.core.definition import Definition, Kind, Listed, RefusedDefinition
     from gateway.core.principal import Caller
     from gateway.core.record import Record
     from policies.model import Verdict
 
-ProgressSink = Callable[[dict[str, Any]], Awaitable[None]]
-"""Receives the params of one ``notifications/progress``, without its token."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A notification that comes with an answer: progress, a log message."""
+
+    method: str
+    params: Mapping[str, msgspec.Raw]
+    """Member by member, byte for byte."""
+
+
+NoticeSink = Callable[[Notice], Awaitable[None]]
+"""Receives what an upstream says before it answers, in order."""
+
+AskSink = Callable[["InputAsk"], Awaitable["InputAnswer"]]
+"""Answers a request that an upstream makes in the middle of a call (before 2026-07-28)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolSend:
-    """What an upstream connection needs to put one call on the wire."""
+class Send:
+    """What an upstream connection needs to put one request on the wire."""
 
-    tool: str
-    arguments_json: bytes
-    """RFC 8785 bytes of the arguments, spliced into the request unchanged."""
-    arguments: Mapping[str, Any]
-    """The same as a value, for generating ``Mcp-Param-*`` headers."""
+    method: str
+    name: str
+    """A tool's or prompt's name, a URI; mirrored in ``Mcp-Name`` where the method has a target."""
+    params: Mapping[str, Any]
+    """The params, without ``_meta``; values may be raw JSON and are spliced in unchanged."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """The arguments as a value, for generating ``Mcp-Param-*`` headers."""
     param_headers: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """Property path -> ``x-mcp-header`` token, from the admitted definition; empty for most tools."""
     session_key: tuple[str, ...] = ()
-    """Different keys never share a stateful HTTP session; a child process is one session for all."""
+    """Whom the request is for. Different keys never share a stateful HTTP session."""
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    """What the upstream may ask of this caller; sessions of different capabilities are different, too."""
+    log_level: str = ""
+    """Log notices from this level up are wanted; empty: none."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """Allow-listed ``_meta`` members to send along (trace context); protocol members are the connection's."""
     wants_progress: bool = False
 
+    @property
+    def asks(self) -> bool:
+        """Whether the upstream may ask something before it answers."""
+        return bool(self.capabilities.keys() - {"extensions"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolReply:
+class Reply:
     """A well-formed answer: exactly one of ``result`` and ``error`` is set."""
 
     result: bytes | None = None
@@ -47,16 +74,26 @@ class ToolReply:
     """The JSON-RPC error object byte for byte as received."""
     is_error: bool = False
     """The result's ``isError``: the tool ran and reports failure."""
+    kind: str = "complete"
+    """``complete``, ``input_required`` or ``task``: what the result is."""
+    modern: bool = False
+    """It is in the form of 2026-07-28."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolListing:
-    """All pages of one ``tools/list``."""
+class Listing:
+    """Everything an upstream offers, all pages."""
 
-    tools: tuple[Any, ...]
-    """Each element as parsed by ``read_json``, or its raw bytes where that refused it."""
     era: str
     """``modern`` or ``legacy``."""
+    elements: Mapping[Kind, tuple[Listed, ...]]
+    """Only kinds that were listed; one that failed is in ``failed`` instead."""
+    failed: Mapping[Kind, str] = field(default_factory=dict)
+    """Why a kind other than tools could not be listed; its last good list stays."""
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    """What the server announced."""
+    instructions: str = ""
+    """What the server says about how to use it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +109,34 @@ class UpstreamHealth:
     in_flight: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """A server's own words about itself."""
+
+    era: str
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    instructions: str = ""
+
+
+class UpstreamEvents(Protocol):
+    """What an upstream says without being asked; called on the loop, must neither block nor raise."""
+
+    def list_changed(self, upstream: str) -> None:
+        """Something it offers changed, or may have while nobody listened."""
+        ...
+
+    def resource_updated(self, upstream: str, uri: str) -> None:
+        """A resource that was subscribed to changed."""
+        ...
+
+
 class Upstream(Protocol):
     """One tool server.
 
-    Concurrency: any number of calls at once; answers never cross. A call that may have been sent
-    is never sent again by the connection itself. Reconnects and re-initialises by itself.
+    Concurrency: any number of requests at once; answers never cross. A request that may have been
+    sent is never sent again by the connection itself. Reconnects and re-initialises by itself.
 
-    Errors: only subclasses of ``UpstreamError`` leave ``call_tool`` and ``list_tools``.
+    Errors: only subclasses of ``UpstreamError`` leave ``call``, ``list_definitions`` and ``subscribe``.
     """
 
     @property
@@ -86,18 +144,34 @@ class Upstream(Protocol):
         """The configured upstream id."""
         ...
 
-    async def start(self, on_tools_changed: Callable[[str], None]) -> None:
-        """Begin connecting in the background; returns at once. The callback gets the id, on the loop."""
+    async def start(self, events: UpstreamEvents) -> None:
+        """Begin connecting in the background; returns at once."""
         ...
 
-    async def list_tools(self, *, deadline_s: float) -> ToolListing:
-        """Fetch every page, bounded in pages, tools and bytes."""
+    async def list_definitions(self, *, deadline_s: float) -> Listing:
+        """Fetch every page of every kind it announces, bounded in pages, elements and bytes."""
         ...
 
-    async def call_tool(
-        self, send: ToolSend, *, deadline_s: float, on_progress: ProgressSink | None = None
-    ) -> ToolReply:
-        """Send one call and wait for its answer. Cancelling the coroutine cancels the call upstream."""
+    async def call(
+        self,
+        send: Send,
+        *,
+        deadline_s: float,
+        on_notice: NoticeSink | None = None,
+        on_ask: AskSink | None = None,
+    ) -> Reply:
+        """Send one request and wait for its answer. Cancelling the coroutine cancels it upstream.
+
+        Without ``on_ask``, what the upstream asks in the middle is declined.
+        """
+        ...
+
+    async def subscribe(self, uri: str, *, deadline_s: float) -> None:
+        """Have ``resource_updated`` called for this URI from now on; asking again changes nothing."""
+        ...
+
+    def unsubscribe(self, uri: str) -> None:
+        """No more of it; the upstream is told when there is a moment."""
         ...
 
     def health(self) -> UpstreamHealth:
@@ -114,6 +188,13 @@ class Policy(Protocol):
 
     async def evaluate(self, evaluation: Mapping[str, Any], *, deadline_s: float) -> Verdict:
         """One verdict for one evaluation request; safe for concurrent use."""
+        ...
+
+    def rules_out(self, evaluation: Mapping[str, Any], *, unknown: tuple[str, ...]) -> bool:
+        """Whether nothing that the unknown members could be would be allowed or held.
+
+        False wherever that cannot be known. ``unknown``: JSON Pointers into the document.
+        """
         ...
 
 
@@ -137,12 +218,25 @@ class AuditTrail(Protocol):
 class Catalogue(Protocol):
     """What is offered to agents now; an immutable snapshot behind each call of these."""
 
-    def find(self, upstream: str, tool: str) -> ToolDefinition | None:
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
+        ...
+
+    def find(self, kind: Kind, upstream: str, name: str) -> Definition | None:
         """The admitted definition, or None."""
         ...
 
-    def offered(self, upstream: str | None) -> tuple[ToolDefinition, ...]:
+    def resource(self, upstream: str, uri: str) -> Definition | None:
+        """The listed resource of that URI, or else a template that stands for it."""
+        ...
+
+    def offered(self, kind: Kind, upstream: str | None) -> tuple[Definition, ...]:
         """Admitted definitions in a stable order; of one upstream or of all."""
+        ...
+
+    def server(self, upstream: str) -> ServerFacts | None:
+        """What an upstream said of itself when it was last listed."""
         ...
 
     def refused(self) -> tuple[RefusedDefinition, ...]:
@@ -157,7 +251,7 @@ class CallEnd:
     call_id: str
     seq: int
     """Sequence number of the intent in the audit log; -1 if it was not recorded."""
-    tool: str
+    target: str
     effect: str
     """``allow``, ``hold`` or ``deny``; empty if nothing was decided."""
     error_type: str
@@ -168,7 +262,7 @@ class CallEnd:
 class Telemetry(Protocol):
     """Logs, spans and durations. Fails open: no method raises."""
 
-    def call_started(self, method: str, tool: str, caller: Caller) -> Any:
+    def call_started(self, method: str, target: str, caller: Caller) -> Any:
         """Begin; the return value goes to the other two."""
         ...
 

@@ -39,6 +39,14 @@ class PolicyEngine(Protocol):
         """
         ...
 
+    def rules_out(self, evaluation: Mapping[str, Any], *, unknown: tuple[str, ...]) -> bool:
+        """Whether it is certain that the document is denied, whatever its unknown members are.
+
+        ``unknown``: JSON Pointers into it. False wherever that cannot be known. Used for lists only;
+        what is called is evaluated all the same.
+        """
+        ...
+
     def health(self) -> EngineHealth:
         """The state now, without I/O."""
         ...

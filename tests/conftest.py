@@ -31,6 +31,10 @@ PARTS = {
         lambda: bool(os.environ.get("TOOLGATE_MCP1_PYTHON")),
         "set TOOLGATE_MCP1_PYTHON to a Python with mcp 1.x",
     ),
+    "agent-libraries": (
+        lambda: {"TOOLGATE_LANGCHAIN_PYTHON", "TOOLGATE_AGENTS_PYTHON"} <= os.environ.keys(),
+        "set TOOLGATE_LANGCHAIN_PYTHON and TOOLGATE_AGENTS_PYTHON to Pythons as .ci/run makes them",
+    ),
 }
 _left_out: dict[str, int] = {}
 

@@ -9,12 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.core.definition import RefusedDefinition, ToolDefinition, parse_definition
+from gateway.bridge.inputs import InputAnswer, InputAsk
+from gateway.core.call import Call, canonical_call
+from gateway.core.definition import Definition, Kind, Listed, RefusedDefinition, parse_definition
 from gateway.core.principal import Caller, Principal, Subject
 from gateway.core.record import Record
+from gateway.core.seal import Seal
 from gateway.enforcement import Enforcement, EnforcementSettings
 from gateway.errors import AuditUnwritable, UpstreamError
-from gateway.ports import CallEnd, ProgressSink, ToolListing, ToolReply, ToolSend, UpstreamHealth
+from gateway.inputs.rounds import InputRounds, RoundSettings
+from gateway.passage.passage import NOBODY, AgentSide
+from gateway.ports import (
+    AskSink,
+    CallEnd,
+    Listing,
+    Notice,
+    NoticeSink,
+    Reply,
+    Send,
+    ServerFacts,
+    UpstreamHealth,
+)
 from policies.model import Denial, Duty, HoldRule, Verdict
 
 NOON_US = 1_790_000_000_000_000
@@ -35,10 +50,24 @@ def tool_members(name: str = "refund_order", **members: Any) -> dict[str, Any]:
     return {"name": name, "inputSchema": SCHEMA, **members}
 
 
-def definition(name: str = "refund_order", *, upstream: str = "orders", **members: Any) -> ToolDefinition:
-    found = parse_definition(upstream, tool_members(name, **members))
-    assert isinstance(found, ToolDefinition), found
+def listed(members: Any) -> Listed:
+    """One element of a list, as an upstream connection hands it on."""
+    return Listed(raw=json.dumps(members).encode(), value=members)
+
+
+def definition(name: str = "refund_order", *, upstream: str = "orders", **members: Any) -> Definition:
+    return defined(tool_members(name, **members), upstream=upstream)
+
+
+def defined(members: Any, kind: Kind = Kind.TOOL, *, upstream: str = "orders") -> Definition:
+    found = parse_definition(upstream, listed(members), kind=kind)
+    assert isinstance(found, Definition), found
     return found
+
+
+def call_of(arguments: dict[str, Any], *, tool: str = "refund_order", upstream: str = "orders") -> Call:
+    """A canonical ``tools/call``."""
+    return canonical_call("tools/call", upstream, tool, arguments)
 
 
 def caller(principal: Principal = ANA, **members: Any) -> Caller:
@@ -154,10 +183,13 @@ class ScriptedPolicy:
             raise self.answer
         return self.answer
 
+    def rules_out(self, evaluation: Mapping[str, Any], *, unknown: tuple[str, ...]) -> bool:
+        return False
 
-def ok(text: str = "done", **members: Any) -> ToolReply:
+
+def ok(text: str = "done", **members: Any) -> Reply:
     result = {"content": [{"type": "text", "text": text}], **members}
-    return ToolReply(result=json.dumps(result).encode(), is_error=bool(members.get("isError")))
+    return Reply(result=json.dumps(result).encode(), is_error=bool(members.get("isError")))
 
 
 @dataclass
@@ -165,60 +197,107 @@ class ScriptedUpstream:
     """A tool server that answers what the script says: a reply, an error, or "never"."""
 
     id: str = "orders"
-    reply: ToolReply | UpstreamError | str = field(default_factory=ok)
+    reply: Reply | UpstreamError | str = field(default_factory=ok)
     listing: list[Any] | UpstreamError = field(default_factory=lambda: [tool_members()])
+    others: dict[Kind, list[Any]] = field(default_factory=dict)
+    """Elements of the lists other than tools."""
+    failed: dict[Kind, str] = field(default_factory=dict)
+    capabilities: dict[str, Any] = field(default_factory=lambda: {"tools": {}})
     journal: Journal = field(default_factory=Journal)
-    progress: tuple[dict[str, Any], ...] = ()
-    sends: list[ToolSend] = field(default_factory=list)
+    notices: tuple[Notice, ...] = ()
+    asks: tuple[InputAsk, ...] = ()
+    """What it asks in the middle of a call, before 2026-07-28."""
+    answers: list[InputAnswer] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    """Replies to be given before ``reply``, in order."""
+    era: str = "modern"
+    subscribed: list[str] = field(default_factory=list)
+    sends: list[Send] = field(default_factory=list)
     listed: int = 0
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a call has arrived."""
 
-    async def start(self, on_tools_changed: Any) -> None:
-        self.on_tools_changed = on_tools_changed
+    async def start(self, events: Any) -> None:
+        self.events = events
 
-    async def list_tools(self, *, deadline_s: float) -> ToolListing:
+    async def list_definitions(self, *, deadline_s: float) -> Listing:
         self.listed += 1
         self.journal.append("list")
         if isinstance(self.listing, UpstreamError):
             raise self.listing
-        return ToolListing(tools=tuple(self.listing), era="modern")
+        elements = {kind: tuple(map(_as_listed, found)) for kind, found in self.others.items()}
+        elements[Kind.TOOL] = tuple(map(_as_listed, self.listing))
+        return Listing(era=self.era, elements=elements, failed=self.failed, capabilities=self.capabilities)
 
-    async def call_tool(
-        self, send: ToolSend, *, deadline_s: float, on_progress: ProgressSink | None = None
-    ) -> ToolReply:
+    async def call(
+        self,
+        send: Send,
+        *,
+        deadline_s: float,
+        on_notice: NoticeSink | None = None,
+        on_ask: AskSink | None = None,
+    ) -> Reply:
         self.sends.append(send)
         self.journal.append("forward")
         self.entered.set()
-        for params in self.progress:
-            if on_progress is not None:
-                await on_progress(params)
+        for notice in self.notices:
+            if on_notice is not None:
+                await on_notice(notice)
+        for ask in self.asks:
+            if on_ask is not None:
+                self.answers.append(await on_ask(ask))
+        if self.replies:
+            return self.replies.pop(0)
         if self.reply == "never":
             await asyncio.Event().wait()
         if isinstance(self.reply, UpstreamError):
             raise self.reply
-        assert isinstance(self.reply, ToolReply)
+        assert isinstance(self.reply, Reply)
         return self.reply
 
+    async def subscribe(self, uri: str, *, deadline_s: float) -> None:
+        self.subscribed.append(uri)
+
+    def unsubscribe(self, uri: str) -> None:
+        self.subscribed.remove(uri)
+
     def health(self) -> UpstreamHealth:
-        return UpstreamHealth(state="ready")
+        return UpstreamHealth(state="ready", era=self.era)
 
     async def aclose(self) -> None:
         self.journal.append("closed")
 
 
-class FixedCatalogue:
-    """Offers what it was built with."""
+def _as_listed(element: Any) -> Listed:
+    return Listed(raw=element) if isinstance(element, bytes) else listed(element)
 
-    def __init__(self, *definitions: ToolDefinition) -> None:
+
+class FixedCatalogue:
+    """Offers what it was built with; every upstream that offers something has announced everything."""
+
+    version = 1
+
+    def __init__(self, *definitions: Definition) -> None:
         self.definitions = definitions
 
-    def find(self, upstream: str, tool: str) -> ToolDefinition | None:
-        found = [one for one in self.definitions if (one.upstream, one.name) == (upstream, tool)]
+    def find(self, kind: Kind, upstream: str, name: str) -> Definition | None:
+        wanted = (kind, upstream, name)
+        found = [one for one in self.definitions if (one.kind, one.upstream, one.name) == wanted]
         return found[0] if found else None
 
-    def offered(self, upstream: str | None) -> tuple[ToolDefinition, ...]:
-        return tuple(one for one in self.definitions if upstream in {None, one.upstream})
+    def resource(self, upstream: str, uri: str) -> Definition | None:
+        found = self.find(Kind.RESOURCE, upstream, uri)
+        templates = [one for one in self.offered(Kind.TEMPLATE, upstream) if one.pattern.stands_for(uri)]
+        return found or (templates[0] if templates else None)
+
+    def offered(self, kind: Kind, upstream: str | None) -> tuple[Definition, ...]:
+        return tuple(one for one in self.definitions if one.kind is kind and upstream in {None, one.upstream})
+
+    def server(self, upstream: str) -> ServerFacts | None:
+        if not any(one.upstream == upstream for one in self.definitions):
+            return None
+        capabilities = {"tools": {}, "prompts": {}, "resources": {"subscribe": True}, "completions": {}}
+        return ServerFacts(era="modern", capabilities=capabilities)
 
     def refused(self) -> tuple[RefusedDefinition, ...]:
         return ()
@@ -230,8 +309,8 @@ class KeptTelemetry:
     def __init__(self) -> None:
         self.ends: list[CallEnd] = []
 
-    def call_started(self, method: str, tool: str, caller: Caller) -> Any:
-        return tool
+    def call_started(self, method: str, target: str, caller: Caller) -> Any:
+        return target
 
     def outgoing(self, span: Any, caller: Caller) -> Mapping[str, str]:
         return dict(caller.trace)
@@ -246,10 +325,11 @@ class Desk:
     def __init__(
         self,
         answer: Verdict | Exception = ALLOWED,
-        reply: ToolReply | UpstreamError | str | None = None,
+        reply: Reply | UpstreamError | str | None = None,
         *,
         shadow: bool = False,
-        offered: tuple[ToolDefinition, ...] | None = None,
+        offered: tuple[Definition, ...] | None = None,
+        grants: frozenset[str] = frozenset(),
     ) -> None:
         self.journal = Journal()
         self.audit = JournalTrail(self.journal)
@@ -258,12 +338,29 @@ class Desk:
         self.telemetry = KeptTelemetry()
         self.clock = HandClock()
         self.catalogue = FixedCatalogue(*((definition(),) if offered is None else offered))
+        self.seal = Seal(bytes(range(64)))
+        self.rounds = InputRounds(
+            policy=self.policy,
+            audit=self.audit,
+            seal=self.seal,
+            settings=RoundSettings(
+                grants={"orders": grants},
+                input_timeout_s={"orders": 60.0},
+                policy_deadline_s=0.25,
+                shadow=shadow,
+                zone=datetime.UTC,
+            ),
+            clock_us=self.clock.us,
+            new_id=Counted("round-"),
+            start_task=_run,
+        )
         self.enforcement = Enforcement(
             catalogue=self.catalogue,
             policy=self.policy,
             audit=self.audit,
             upstreams={"orders": self.upstream},
             telemetry=self.telemetry,
+            rounds=self.rounds,
             settings=EnforcementSettings(call_deadline_s={"orders": 5.0}, shadow=shadow, zone=datetime.UTC),
             clock_us=self.clock.us,
             monotonic_s=self.clock.s,
@@ -272,4 +369,12 @@ class Desk:
 
     async def refund(self, principal: Principal = ANA, **arguments: Any) -> Any:
         given = arguments or {"order_id": "A-1", "amount": 40}
-        return await self.enforcement.handle("orders", "refund_order", given, caller(principal))
+        return await self.enforcement.handle(call_of(given), caller(principal))
+
+    async def ask(self, call: Call, side: AgentSide = NOBODY, **origin: Any) -> Any:
+        """Any governed request."""
+        return await self.enforcement.handle(call, caller(**origin), side)
+
+
+def _run(coro: Any, name: str) -> asyncio.Task[None]:
+    return asyncio.ensure_future(coro)

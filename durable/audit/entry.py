@@ -178,7 +178,7 @@ def joining_of(kind: str, tenant: str, member: Callable[[str], Any]) -> Joining 
         call=call,
         effect=_text(member("effect")),
         subject=_text(member("subject")),
-        tool=_text(member("tool")),
+        tool=_text(member("tool") or member("target")),
     )
 
 

@@ -137,5 +137,6 @@ class Doubt:
 
 def not_sent(intent: Draft, *, code: str, stored: bool) -> Draft:
     """Says of an intent that was refused, and may be in the log, that its call was not made."""
-    kept = {name: intent.members[name] for name in ("call", "subject", "tool") if name in intent.members}
+    names = ("call", "subject", "tool", "target")
+    kept = {name: intent.members[name] for name in names if name in intent.members}
     return Draft(NOT_SENT, {**kept, "code": code, "intent_stored": stored}, intent.tenant)

@@ -6,12 +6,24 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from gateway.core.definition import Kind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gateway.core.definition import RefusedDefinition, ToolDefinition
+    from gateway.core.definition import Definition, RefusedDefinition
+    from gateway.ports import ServerFacts
 
-_NOTHING: Mapping[str, ToolDefinition] = MappingProxyType({})
+_NOTHING: Mapping[str, Definition] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What one upstream offers: by kind and name, names in sorted order."""
+
+    definitions: Mapping[Kind, Mapping[str, Definition]]
+    refused: tuple[RefusedDefinition, ...]
+    server: ServerFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +32,8 @@ class Snapshot:
 
     version: int = 0
     """Grows with every change; part of cache keys."""
-    tools: Mapping[str, Mapping[str, ToolDefinition]] = field(default_factory=dict)
-    """Upstream id -> tool name -> definition, names in sorted order."""
-    refused: Mapping[str, tuple[RefusedDefinition, ...]] = field(default_factory=dict)
+    offers: Mapping[str, Offer] = field(default_factory=dict)
+    """By upstream id."""
 
 
 class CatalogueStore:
@@ -31,38 +42,75 @@ class CatalogueStore:
     def __init__(self) -> None:
         """Start empty: nothing is offered before admission said so."""
         self.current = Snapshot()
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners: list[Callable[[str, Kind], None]] = []
 
-    def on_change(self, listener: Callable[[str], None]) -> None:
-        """Call ``listener(upstream_id)`` after each change; it must not block or raise."""
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
+        return self.current.version
+
+    def on_change(self, listener: Callable[[str, Kind], None]) -> None:
+        """Call ``listener(upstream_id, kind)`` for each list that changed; it must not block or raise."""
         self._listeners.append(listener)
 
     def replace(
-        self, upstream: str, tools: tuple[ToolDefinition, ...], refused: tuple[RefusedDefinition, ...]
+        self,
+        upstream: str,
+        definitions: tuple[Definition, ...],
+        refused: tuple[RefusedDefinition, ...],
+        server: ServerFacts,
     ) -> None:
         """Put one upstream's admitted definitions in place."""
         before = self.current
-        by_name = {tool.name: tool for tool in sorted(tools, key=lambda one: one.name)}
+        by_kind: dict[Kind, dict[str, Definition]] = {kind: {} for kind in Kind}
+        for one in sorted(definitions, key=lambda one: one.name):
+            by_kind[one.kind][one.name] = one
+        offer = Offer(
+            definitions=MappingProxyType({kind: MappingProxyType(by_kind[kind]) for kind in Kind}),
+            refused=refused,
+            server=server,
+        )
         self.current = Snapshot(
-            version=before.version + 1,
-            tools=MappingProxyType({**before.tools, upstream: MappingProxyType(by_name)}),
-            refused=MappingProxyType({**before.refused, upstream: refused}),
+            version=before.version + 1, offers=MappingProxyType({**before.offers, upstream: offer})
         )
-        for listener in self._listeners:
-            listener(upstream)
+        earlier = before.offers.get(upstream)
+        for kind in Kind:
+            if earlier is None or _digests(earlier, kind) != _digests(offer, kind):
+                for listener in self._listeners:
+                    listener(upstream, kind)
 
-    def find(self, upstream: str, tool: str) -> ToolDefinition | None:
+    def find(self, kind: Kind, upstream: str, name: str) -> Definition | None:
         """The admitted definition, or None."""
-        return self.current.tools.get(upstream, _NOTHING).get(tool)
+        return self._of(kind, upstream).get(name)
 
-    def offered(self, upstream: str | None) -> tuple[ToolDefinition, ...]:
-        """Admitted definitions of one upstream, or of all, sorted by upstream and name."""
-        if upstream is not None:
-            return tuple(self.current.tools.get(upstream, _NOTHING).values())
-        return tuple(
-            tool for name in sorted(self.current.tools) for tool in self.current.tools[name].values()
+    def resource(self, upstream: str, uri: str) -> Definition | None:
+        """The listed resource of that URI, or else the first template that stands for it."""
+        found = self.find(Kind.RESOURCE, upstream, uri)
+        if found is not None:
+            return found
+        templates = self._of(Kind.TEMPLATE, upstream).values()
+        return next(
+            (one for one in templates if one.pattern is not None and one.pattern.stands_for(uri)), None
         )
+
+    def offered(self, kind: Kind, upstream: str | None) -> tuple[Definition, ...]:
+        """Admitted definitions of one upstream, or of all, sorted by upstream and name."""
+        names = sorted(self.current.offers) if upstream is None else (upstream,)
+        return tuple(one for name in names for one in self._of(kind, name).values())
+
+    def server(self, upstream: str) -> ServerFacts | None:
+        """What an upstream said of itself when it was last listed."""
+        offer = self.current.offers.get(upstream)
+        return offer.server if offer is not None else None
 
     def refused(self) -> tuple[RefusedDefinition, ...]:
         """What was listed but is not offered."""
-        return tuple(item for items in self.current.refused.values() for item in items)
+        return tuple(item for offer in self.current.offers.values() for item in offer.refused)
+
+    def _of(self, kind: Kind, upstream: str) -> Mapping[str, Definition]:
+        offer = self.current.offers.get(upstream)
+        return offer.definitions[kind] if offer is not None else _NOTHING
+
+
+def _digests(offer: Offer, kind: Kind) -> dict[str, str]:
+    return {name: one.digest for name, one in offer.definitions[kind].items()}

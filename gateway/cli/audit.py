@@ -130,7 +130,7 @@ def _summary(members: dict[str, Any]) -> str:
     call = str(members.get("call", ""))[:12]
     words = [
         call,
-        str(members.get("tool", "")),
+        str(members.get("tool") or f"{members.get('method', '')} {members.get('target', '')}".strip()),
         str(members.get("effect", "")),
         str(members.get("status", "")),
     ]

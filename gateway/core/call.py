@@ -9,43 +9,46 @@ from typing import TYPE_CHECKING, Any
 from gateway.core.canonical import canonical_json, sha256_hex
 
 if TYPE_CHECKING:
-    from gateway.core.definition import ToolDefinition
     from gateway.core.principal import Principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCall:
-    """One ``tools/call``, after parsing and before anything was decided."""
+class Call:
+    """One governed request, after parsing and before anything was decided."""
 
+    method: str
     upstream: str
-    tool: str
+    name: str
+    """What it is about: a tool's, prompt's or agent's name, or a URI."""
     arguments: dict[str, Any]
     arguments_json: bytes
     """RFC 8785 bytes of ``arguments``: what is digested, recorded and sent."""
 
     @property
-    def tool_id(self) -> str:
-        """``upstream/tool``, the name policy knows, whatever the route."""
-        return f"{self.upstream}/{self.tool}"
+    def target(self) -> str:
+        """``upstream/name``, as policy knows it, whatever the route."""
+        return f"{self.upstream}/{self.name}"
 
 
-def tool_call(upstream: str, tool: str, arguments: dict[str, Any]) -> ToolCall:
+def canonical_call(method: str, upstream: str, name: str, arguments: dict[str, Any]) -> Call:
     """Canonicalise the arguments and hand out the value that is read back from the canonical bytes.
 
     Reading back matters: ``1.0`` and ``1`` are one canonical literal, and policy must see the one
     that the upstream will see.
     """
     encoded = canonical_json(arguments)
-    return ToolCall(upstream=upstream, tool=tool, arguments=json.loads(encoded), arguments_json=encoded)
+    return Call(
+        method=method, upstream=upstream, name=name, arguments=json.loads(encoded), arguments_json=encoded
+    )
 
 
-def call_digest(call: ToolCall, principal: Principal, definition: ToolDefinition) -> str:
+def call_digest(call: Call, principal: Principal, definition_digest: str) -> str:
     """SHA-256 over tenant, principal, canonical call and definition digest (DESIGN: call digest)."""
     head = canonical_json(
         {
-            "definition": definition.digest,
-            "method": "tools/call",
-            "name": call.tool,
+            "definition": definition_digest,
+            "method": call.method,
+            "name": call.name,
             "principal": [principal.subject.type, principal.subject.id, principal.agent],
             "tenant": principal.tenant,
             "upstream": call.upstream,

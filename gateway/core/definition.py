@@ -1,7 +1,8 @@
-"""One tool definition: the whole wire object, its digest, and the parts the gateway acts on."""
+"""What an upstream lists: tools, prompts, resources and templates as they were admitted."""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -9,34 +10,90 @@ from typing import TYPE_CHECKING, Any
 from gateway.core.canonical import canonical_json, sha256_hex
 from gateway.core.naming import is_tool_name
 from gateway.core.schema import ArgumentSchema
+from gateway.core.uri_template import UriPattern, is_uri
 from gateway.errors import InvalidParams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NO_PARAM_HEADERS: Mapping[tuple[str, ...], str] = MappingProxyType({})
+PROMPT_ARGUMENTS_MAX = 100
+
+
+class Kind(enum.Enum):
+    """A kind of definition. The value is ``resource.type`` of an evaluation request."""
+
+    TOOL = "tool"
+    PROMPT = "prompt"
+    RESOURCE = "resource"
+    TEMPLATE = "resource_template"
+
+    @property
+    def method(self) -> str:
+        """The method that lists them."""
+        return _WIRE[self][0]
+
+    @property
+    def member(self) -> str:
+        """The member of that method's result that holds them."""
+        return _WIRE[self][1]
+
+    @property
+    def name_member(self) -> str:
+        """The member of a definition that names it."""
+        return _WIRE[self][2]
+
+    @property
+    def capability(self) -> str:
+        """The server capability that announces them."""
+        return _WIRE[self][3]
+
+
+_WIRE = MappingProxyType(
+    {
+        Kind.TOOL: ("tools/list", "tools", "name", "tools"),
+        Kind.PROMPT: ("prompts/list", "prompts", "name", "prompts"),
+        Kind.RESOURCE: ("resources/list", "resources", "uri", "resources"),
+        Kind.TEMPLATE: ("resources/templates/list", "resourceTemplates", "uriTemplate", "resources"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolDefinition:
-    """A listed tool as it was admitted.
+class Listed:
+    """One element of a list, as it came."""
+
+    raw: bytes
+    value: Any = None
+    """As read by ``read_json``; None where that refused it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """One listed thing as it was admitted.
 
     The digest covers every member of the wire object, unknown ones included: whoever swaps a
     definition picks the member that reviewers do not read.
     """
 
+    kind: Kind
     upstream: str
     name: str
+    """A tool's or prompt's name, a resource's URI, a template's URI template."""
+    raw: bytes
+    """The wire object byte for byte: what agents are served."""
     members: dict[str, Any]
-    """The whole wire object as parsed; treated as immutable."""
+    """The same as parsed; treated as immutable."""
     digest: str
     """SHA-256 of the RFC 8785 bytes, 64 hexadecimal digits."""
     arguments: ArgumentSchema
-    """The compiled ``inputSchema`` that arguments are held against."""
+    """What arguments are held against: a tool's ``inputSchema``, a prompt's list; anything for the others."""
     labels: tuple[str, ...] = ()
-    """What the operator says about the tool (``read_only``, ``idempotent``); facts for policy."""
+    """What the operator says about it (``read_only``, ``idempotent``), or ``unlisted``; facts for policy."""
     param_headers: Mapping[tuple[str, ...], str] = field(default_factory=lambda: NO_PARAM_HEADERS)
     """Property path -> ``x-mcp-header`` token (MCP 2026-07-28, custom headers)."""
+    pattern: UriPattern | None = None
+    """Of a template: which URIs it stands for."""
 
     @property
     def annotations(self) -> dict[str, Any]:
@@ -47,50 +104,112 @@ class ToolDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedDefinition:
-    """A listed tool that is not offered, and why."""
+    """Something listed that is not offered, and why."""
 
     upstream: str
     name: str
     code: str
     reason: str
+    kind: Kind = Kind.TOOL
+
+
+ANYTHING = ArgumentSchema({"type": "object"})
+UNLISTED = "unlisted"
+"""The label of a resource that its upstream does not list and no template of it stands for."""
+
+
+def unlisted_resource(upstream: str, uri: str) -> Definition:
+    """Stands in for the definition of a resource that was only linked to, as the protocol allows.
+
+    It says nothing beyond the URI; policy can tell it by its label.
+    """
+    members = {"uri": uri}
+    encoded = canonical_json(members)
+    return Definition(
+        kind=Kind.RESOURCE,
+        upstream=upstream,
+        name=uri,
+        raw=encoded,
+        members=members,
+        digest=sha256_hex(encoded),
+        arguments=ANYTHING,
+        labels=(UNLISTED,),
+    )
 
 
 def parse_definition(
     upstream: str,
-    members: Any,
+    listed: Listed,
     *,
+    kind: Kind = Kind.TOOL,
     labels: tuple[str, ...] = (),
     param_headers: Mapping[tuple[str, ...], str] = NO_PARAM_HEADERS,
-) -> ToolDefinition | RefusedDefinition:
-    """Read one element of ``tools/list``. One malformed tool never costs the others."""
-    name = members.get("name") if isinstance(members, dict) else None
+) -> Definition | RefusedDefinition:
+    """Read one element of a list. One malformed element never costs the others."""
+    members = listed.value
+    name = members.get(kind.name_member) if isinstance(members, dict) else None
     shown = name[:128] if isinstance(name, str) else "(no name)"
 
     def refused(code: str, reason: str) -> RefusedDefinition:
-        return RefusedDefinition(upstream=upstream, name=shown, code=code, reason=reason)
+        return RefusedDefinition(upstream=upstream, name=shown, code=code, reason=reason, kind=kind)
 
     if not isinstance(members, dict) or not isinstance(name, str):
-        return refused("definition_malformed", "not an object with a name")
-    if not is_tool_name(name):
+        return refused("definition_malformed", f"not an object with a {kind.name_member}")
+    if kind in {Kind.TOOL, Kind.PROMPT} and not is_tool_name(name):
         return refused(
             "definition_name", "the name has characters outside A-Z a-z 0-9 _ . - or is over 128 long"
         )
-    schema = members.get("inputSchema")
-    if not isinstance(schema, dict):
-        return refused("definition_schema", "inputSchema is missing or not an object")
-    if schema.get("type", "object") != "object":
-        return refused("definition_schema", "inputSchema does not describe an object")
+    if kind is Kind.RESOURCE and not is_uri(name):
+        return refused("definition_name", "the uri is not one, has hidden characters or is over 2,048 long")
     try:
+        pattern = UriPattern(name) if kind is Kind.TEMPLATE else None
         digest = sha256_hex(canonical_json(members))
-        arguments = ArgumentSchema(schema)
+        arguments = _arguments(kind, members)
     except InvalidParams as error:
         return refused("definition_schema", error.reason)
-    return ToolDefinition(
+    return Definition(
+        kind=kind,
         upstream=upstream,
         name=name,
+        raw=listed.raw,
         members=members,
         digest=digest,
         arguments=arguments,
         labels=labels,
         param_headers=param_headers,
+        pattern=pattern,
     )
+
+
+def _arguments(kind: Kind, members: dict[str, Any]) -> ArgumentSchema:
+    if kind is Kind.TOOL:
+        schema = members.get("inputSchema")
+        if not isinstance(schema, dict):
+            raise InvalidParams("inputSchema is missing or not an object")
+        if schema.get("type", "object") != "object":
+            raise InvalidParams("inputSchema does not describe an object")
+        return ArgumentSchema(schema)
+    if kind is Kind.PROMPT:
+        return ArgumentSchema(_prompt_schema(members.get("arguments", [])))
+    return ANYTHING
+
+
+def _prompt_schema(arguments: Any) -> dict[str, Any]:
+    """A prompt's argument list as a schema: all are strings, those marked so are required."""
+    if not isinstance(arguments, list) or len(arguments) > PROMPT_ARGUMENTS_MAX:
+        raise InvalidParams(f"arguments is not a list of at most {PROMPT_ARGUMENTS_MAX}")
+    names: list[str] = []
+    required: list[str] = []
+    for argument in arguments:
+        name = argument.get("name") if isinstance(argument, dict) else None
+        if not isinstance(name, str) or name in names:
+            raise InvalidParams("an argument has no name of its own")
+        names.append(name)
+        if argument.get("required") is True:
+            required.append(name)
+    return {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in names},
+        "required": required,
+        "additionalProperties": {"type": "string"},
+    }

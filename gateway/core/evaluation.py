@@ -9,29 +9,32 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
+from gateway.core.methods import METHODS
+
 if TYPE_CHECKING:
-    from gateway.core.call import ToolCall
-    from gateway.core.definition import ToolDefinition
+    from gateway.core.call import Call
+    from gateway.core.definition import Definition
     from gateway.core.principal import Caller
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def evaluation_request(
-    call: ToolCall, definition: ToolDefinition, caller: Caller, *, now_us: int, zone: datetime.tzinfo
+    call: Call, definition: Definition | None, caller: Caller, *, now_us: int, zone: datetime.tzinfo
 ) -> dict[str, Any]:
     """The document that policy sees as ``input``.
 
     Args:
         call: the canonical call.
-        definition: the definition that the agent was served for it.
+        definition: the definition that the agent was served for it; None where there is none: what
+            an upstream asks, a task.
         caller: who asks, and from which workflow.
         now_us: microseconds since the Unix epoch.
         zone: the operator's time zone, for hours and weekdays.
     """
     principal = caller.principal
     subject = principal.subject
-    return {
+    document: dict[str, Any] = {
         "version": 1,
         "subject": {
             "type": subject.type,
@@ -42,17 +45,8 @@ def evaluation_request(
             "scopes": list(subject.scopes),
             "claims": dict(subject.claims),
         },
-        "action": {"name": "tools/call"},
-        "resource": {
-            "type": "tool",
-            "id": call.tool_id,
-            "server": call.upstream,
-            "name": call.tool,
-            "annotations": definition.annotations,
-            "labels": list(definition.labels),
-            "definition_digest": definition.digest,
-        },
-        "tool": {"id": call.tool_id, "server": call.upstream, "name": call.tool},
+        "action": {"name": METHODS[call.method].action},
+        "resource": _resource(call, definition),
         "arguments": call.arguments,
         "context": {
             "agent": principal.agent,
@@ -62,6 +56,30 @@ def evaluation_request(
             "network": {"ip": caller.ip},
         },
     }
+    if call.method == "tools/call":
+        # Only here: a rule about a tool must not fire for a prompt of the same name.
+        document["tool"] = {"id": call.target, "server": call.upstream, "name": call.name}
+    return document
+
+
+def _resource(call: Call, definition: Definition | None) -> dict[str, Any]:
+    kind = METHODS[call.method].resource
+    resource: dict[str, Any] = {
+        "type": kind or (definition.kind.value if definition is not None else ""),
+        "id": call.target,
+        "server": call.upstream,
+        "name": call.name,
+        "annotations": {},
+        "labels": [],
+        "definition_digest": "",
+    }
+    if definition is not None:
+        resource |= {
+            "annotations": definition.annotations,
+            "labels": list(definition.labels),
+            "definition_digest": definition.digest,
+        }
+    return resource
 
 
 def _workflow(caller: Caller) -> dict[str, Any]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TENANT_DEFAULT = "default"
 
@@ -70,5 +74,9 @@ class Caller:
     client: str = ""
     """The client's name and version as it states them; for people and statistics only."""
     ip: str = ""
+    capabilities: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """What the client says it can do (sampling, elicitation, roots, extensions); allows nothing by itself."""
+    log_level: str = ""
+    """Log notices from this level up are wanted with the answer; empty: none."""
     trace: tuple[tuple[str, str], ...] = field(default=())
     """W3C trace context members (``traceparent``, ``tracestate``) of the request."""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.core.call import call_digest
 from gateway.core.decision import Effect
+from gateway.core.definition import UNLISTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.core.call import ToolCall
+    from gateway.core.call import Call
     from gateway.core.decision import Decision
-    from gateway.core.definition import ToolDefinition
+    from gateway.core.definition import Definition
     from gateway.core.principal import Caller, Workflow
 
 
@@ -38,24 +39,26 @@ class Record:
 
 def intent_record(
     call_id: str,
-    call: ToolCall,
+    call: Call,
     caller: Caller,
-    definition: ToolDefinition | None,
+    definition: Definition | None,
     decision: Decision,
     *,
     forwarded: bool,
     mode: str,
+    responses: bytes | None = None,
 ) -> Record:
     """What is about to be done and why; written before it is done.
 
-    ``effect`` says what is done. In shadow mode a call is forwarded whatever policy says; then
+    ``responses`` are what the agent answered to questions of the upstream. ``effect`` says what is done.
+    In shadow mode a call is forwarded whatever policy says; then
     ``would`` says what enforcing would have done.
     """
     principal = caller.principal
     members: dict[str, Any] = {
         "call": call_id,
-        "method": "tools/call",
-        "tool": call.tool_id,
+        "method": call.method,
+        **_target(call, definition),
         "subject": principal.subject.id,
         "agent": principal.agent,
         "effect": (Effect.ALLOW if forwarded else decision.effect).value,
@@ -72,16 +75,40 @@ def intent_record(
         members["would"] = decision.effect.value
     if definition is not None:
         members["definition"] = definition.digest
-        members["digest"] = call_digest(call, principal, definition)
+        members["digest"] = call_digest(call, principal, definition.digest)
     members |= _workflow(caller.workflow)
-    payload = Payload(name="arguments", subject=principal.subject.id, body=call.arguments_json)
-    return Record(kind="intent", tenant=principal.tenant, members=members, payloads=(payload,))
+    payloads = [Payload(name="arguments", subject=principal.subject.id, body=call.arguments_json)]
+    if responses is not None:
+        payloads.append(Payload(name="input_responses", subject=principal.subject.id, body=responses))
+    return Record(kind="intent", tenant=principal.tenant, members=members, payloads=tuple(payloads))
+
+
+def input_record(
+    call_id: str, call: Call, ask: Call, caller: Caller, decision: Decision, *, forwarded: bool
+) -> Record:
+    """What an upstream asks of the agent's side in the middle of a call, and whether it is let through."""
+    principal = caller.principal
+    members: dict[str, Any] = {
+        "call": call_id,
+        "method": ask.method,
+        "upstream": ask.upstream,
+        "during": call.method,
+        "subject": principal.subject.id,
+        "agent": principal.agent,
+        "effect": (Effect.ALLOW if forwarded else decision.effect).value,
+        "code": decision.codes[0] if decision.codes else "",
+        "reasons": [{"code": reason.code, "rule": reason.rule} for reason in decision.reasons],
+        "revision": decision.revision,
+    }
+    payload = Payload(name="request", subject=principal.subject.id, body=ask.arguments_json)
+    return Record(kind="input_request", tenant=principal.tenant, members=members, payloads=(payload,))
 
 
 def outcome_record(
     call_id: str,
-    call: ToolCall,
+    call: Call,
     caller: Caller,
+    definition: Definition | None,
     status: str,
     *,
     code: str = "",
@@ -95,15 +122,17 @@ def outcome_record(
         call_id: joins it to the intent.
         call: the canonical call.
         caller: who asked.
+        definition: what the agent was served for it.
         status: ``succeeded`` (it ran, also if the tool reports an error), ``failed`` (the upstream's
-            own protocol error), ``refused``, ``not_sent``, ``outcome_unknown``.
+            own protocol error), ``refused``, ``not_sent``, ``outcome_unknown``, ``input_required``
+            (the upstream asks for something first; the agent's next request carries on).
         code: why, unless it succeeded.
         duration_us: from the send to the answer.
         body: the answer, sealed.
         is_error: the tool's own ``isError``.
     """
     principal = caller.principal
-    members: dict[str, Any] = {"call": call_id, "tool": call.tool_id, "status": status}
+    members: dict[str, Any] = {"call": call_id, **_target(call, definition), "status": status}
     if duration_us is not None:
         members["duration_us"] = duration_us
     if code:
@@ -112,6 +141,18 @@ def outcome_record(
         members["is_error"] = True
     payloads = () if body is None else (Payload(name="result", subject=principal.subject.id, body=body),)
     return Record(kind="outcome", tenant=principal.tenant, members=members, payloads=payloads)
+
+
+def _target(call: Call, definition: Definition | None) -> dict[str, str]:
+    """What a call is about, without anything that only the agent wrote: a URI may hold a secret."""
+    if call.method == "tools/call":
+        return {"tool": call.target}
+    if call.method.startswith("resources/"):
+        name = (
+            definition.name if definition is not None and UNLISTED not in definition.labels else "(unlisted)"
+        )
+        return {"target": f"{call.upstream}/{name}"}
+    return {"target": call.target}
 
 
 def _workflow(workflow: Workflow) -> dict[str, Any]:

@@ -21,6 +21,9 @@ INTEGER_MAX = 2**53 - 1
 _EXPONENT_FROM = 1e21
 """From here on ECMAScript, and so RFC 8785, writes a number with an exponent."""
 
+_LITERAL_CHARACTERS_MAX = 1_100
+"""No double needs more, written out in full; and jiter, for one, refuses 4,301 digits before the point."""
+
 DEPTH_MAX = 64
 
 # C-speed sieve: only a text with one of these can hold a number that overflows or loses digits.
@@ -52,6 +55,8 @@ def _exact_integer(literal: str) -> int:
 
 
 def _finite_float(literal: str) -> float:
+    if len(literal) > _LITERAL_CHARACTERS_MAX:
+        raise InvalidParams("a number in more digits than a double has", next_step=_AS_STRING)
     value = float(literal)
     if not math.isfinite(value):
         raise InvalidParams("a number too large for IEEE 754 double precision", next_step=_AS_STRING)

@@ -19,6 +19,7 @@ HEADER_MISMATCH = -32020
 MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 UNAUTHENTICATED = -32001
+DENIED = -32003
 UNKNOWN_SESSION = -32004
 OVERLOADED = -32005
 
@@ -30,7 +31,13 @@ JSONRPC_CODE = MappingProxyType(
         errors.InvalidRequest.code: INVALID_REQUEST,
         errors.InvalidParams.code: INVALID_PARAMS,
         errors.InvalidArguments.code: INVALID_PARAMS,
+        errors.RequestStateRefused.code: INVALID_PARAMS,
         errors.UnknownTool.code: INVALID_PARAMS,
+        errors.UnknownPrompt.code: INVALID_PARAMS,
+        errors.UnknownResource.code: INVALID_PARAMS,
+        errors.UnknownTask.code: INVALID_PARAMS,
+        errors.CapabilityMissing.code: MISSING_CAPABILITY,
+        errors.InputRefused.code: DENIED,
         errors.UnknownMethod.code: METHOD_NOT_FOUND,
         errors.UnsupportedMethod.code: METHOD_NOT_FOUND,
         errors.HeaderMismatch.code: HEADER_MISMATCH,
@@ -112,7 +119,16 @@ def error_object(error: GatewayError, **extra: Any) -> dict[str, Any]:
     """JSON-RPC error member: number and sentence for programs, ``data.code`` to match on."""
     message = error.reason if not error.next_step else f"{error.reason}. Next: {error.next_step}"
     number = JSONRPC_CODE.get(error.code, INTERNAL_ERROR)
+    if isinstance(error, errors.CapabilityMissing):
+        message = f"the client has to declare the capability {error.reason}"
+        extra = {"requiredCapabilities": _nested(error.reason), **extra}
     return {"code": number, "message": message, "data": {"code": error.code, **extra}}
+
+
+def _nested(path: str) -> dict[str, Any]:
+    """``extensions.a.b/c`` -> ``{"extensions": {"a.b/c": {}}}``: a client capabilities object."""
+    first, _, rest = path.partition(".")
+    return {first: {rest: {}} if rest else {}}
 
 
 def error_body(request_id: str | int | None, error: dict[str, Any] | msgspec.Raw) -> bytes:

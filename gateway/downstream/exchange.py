@@ -28,8 +28,13 @@ PING = b": ping\n\n"
 
 
 def event(message: bytes) -> bytes:
-    """One server-sent event; JSON has no raw newlines, so one data line is enough."""
+    """One server-sent event on one data line: line breaks in JSON are white space, never part of a string."""
+    if b"\n" in message or b"\r" in message:
+        message = message.translate(_ON_ONE_LINE)
     return b"event: message\ndata: " + message + b"\n\n"
+
+
+_ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 
 
 async def send_response(
@@ -107,10 +112,12 @@ class Exchange:
             if self._companion is not None:
                 self._companion.cancel()
 
-    async def notify(self, message: bytes) -> None:
-        """Send a notification before the answer; dropped where the client takes no stream."""
-        if self._streams and not self.hung_up:
-            await self._chunk(event(message))
+    async def notify(self, message: bytes) -> bool:
+        """Send something before the answer; False, and nothing sent, where nobody takes a stream."""
+        if not self._streams or self.hung_up:
+            return False
+        await self._chunk(event(message))
+        return True
 
     def _watch(self) -> None:
         self._companion = self._start_task(self._accompany(), "exchange companion")

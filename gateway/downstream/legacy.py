@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import msgspec
 
+from gateway.core.capabilities import Grant, forwarded_capabilities
+from gateway.core.log_level import LEVELS, is_level
+from gateway.core.methods import METHODS
 from gateway.core.versions import LEGACY_VERSIONS, negotiated_legacy
+from gateway.downstream.answers import response
 from gateway.downstream.errors import WireRefusal, error_body
 from gateway.downstream.message import only_members
-from gateway.downstream.tools import Body, response
-from gateway.errors import InvalidParams, InvalidRequest, UnknownMethod, UnsupportedMethod, UnsupportedVersion
+from gateway.downstream.sessions import NO_CAPABILITIES
+from gateway.errors import InvalidParams, InvalidRequest, UnsupportedVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gateway.core.principal import Principal
     from gateway.downstream.exchange import Exchange
     from gateway.downstream.message import Message
-    from gateway.downstream.sessions import Session, Sessions
-    from gateway.downstream.tools import Tools
+    from gateway.downstream.sessions import Session
 
-CALL_MEMBERS = frozenset({"name", "arguments", "_meta"})
-LIST_MEMBERS = frozenset({"cursor", "_meta"})
-INITIALIZE_MEMBERS = frozenset({"protocolVersion", "capabilities", "clientInfo", "_meta"})
 WITHDRAWN = -32800
 """JSON-RPC code for a request its sender cancelled (the Language Server Protocol's RequestCancelled)."""
-LIST_CHANGED = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 
 _encode = msgspec.json.Encoder().encode
 
@@ -55,74 +53,79 @@ def check_version(headers: Mapping[bytes, bytes], session: Session) -> None:
         raise UnsupportedVersion(f"this session speaks {session.version}")
 
 
-class LegacyEra:
-    """The methods of this era, other than ``tools/call``."""
+def opening(message: Message) -> Opening:
+    """Read ``initialize``.
 
-    def __init__(
-        self, tools: Tools, sessions: Sessions, *, server_info: dict[str, str], instructions: str
-    ) -> None:
-        """Take the tools surface, the sessions and what we say of ourselves."""
-        self._tools = tools
-        self._sessions = sessions
-        self._server_info = server_info
-        self._instructions = instructions
+    Raises:
+        InvalidParams: required members are missing.
+    """
+    params = message.params
+    only_members(params, METHODS[message.method].parameters | {"_meta"}, message.method)
+    asked, capabilities, client = (
+        params.get("protocolVersion"),
+        params.get("capabilities"),
+        params.get("clientInfo"),
+    )
+    if not isinstance(asked, str) or not isinstance(capabilities, dict) or not isinstance(client, dict):
+        raise InvalidParams("initialize needs protocolVersion, capabilities and clientInfo")
+    return Opening(
+        version=negotiated_legacy(asked),
+        client=f"{client.get('name', '')} {client.get('version', '')}".strip()[:128],
+        # Thousands of sessions idle: what no upstream can be told of is not kept.
+        capabilities=forwarded_capabilities(capabilities, frozenset(get_args(Grant))) or NO_CAPABILITIES,
+    )
 
-    def initialize(
-        self, message: Message, principal: Principal, upstream: str | None
-    ) -> tuple[Body, Session]:
-        """Open a session.
 
-        Raises:
-            InvalidParams: required members are missing.
-            Overloaded: too many sessions.
-        """
-        params = message.params
-        only_members(params, INITIALIZE_MEMBERS, message.method)
-        asked, capabilities, client = (
-            params.get("protocolVersion"),
-            params.get("capabilities"),
-            params.get("clientInfo"),
-        )
-        if not isinstance(asked, str) or not isinstance(capabilities, dict) or not isinstance(client, dict):
-            raise InvalidParams("initialize needs protocolVersion, capabilities and clientInfo")
-        version = negotiated_legacy(asked)
-        name = f"{client.get('name', '')} {client.get('version', '')}".strip()[:128]
-        session = self._sessions.open(principal, upstream=upstream, version=version, client=name)
-        result: dict[str, Any] = {
-            "protocolVersion": version,
-            "capabilities": {"tools": {"listChanged": True}},
-            "serverInfo": self._server_info,
-            "instructions": self._instructions,
-        }
-        return Body(response(message.id, _encode(result))), session
+class Opening(NamedTuple):
+    """What a client says of itself at the start of a session."""
 
-    def answer(self, message: Message, upstream: str | None) -> Body:
-        """Answer a request that needs no flow.
+    version: str
+    """The revision that answers what it asked for."""
+    client: str
+    capabilities: Mapping[str, Any]
 
-        Raises:
-            UnknownMethod, UnsupportedMethod, InvalidParams.
-        """
-        row = message.row
-        if row is None or not row.legacy:
-            raise UnknownMethod(f"no method {message.method!r} in this protocol revision")
-        if not row.carried:
-            raise UnsupportedMethod(f"{message.method} is not supported yet")
-        if message.method == "ping":
-            only_members(message.params, frozenset({"_meta"}), message.method)
-            return Body(response(message.id, b"{}"))
-        only_members(message.params, LIST_MEMBERS, message.method)
-        return self._tools.list(message, upstream=upstream, modern=False)
 
-    def notified(self, message: Message, session: Session) -> None:
-        """Act on a notification: only a cancellation changes anything."""
-        if message.method != "notifications/cancelled" or session.running is None:
-            return
-        request_id = message.params.get("requestId")
-        if isinstance(request_id, bool) or not isinstance(request_id, str | int):
-            return
-        running = session.running.get(request_id)
-        if running is not None:
-            running.withdraw()
+def opened(
+    message: Message,
+    version: str,
+    capabilities: dict[str, Any],
+    *,
+    server_info: dict[str, str],
+    instructions: str,
+) -> bytes:
+    """The answer to ``initialize``."""
+    result: dict[str, Any] = {
+        "protocolVersion": version,
+        "capabilities": capabilities,
+        "serverInfo": server_info,
+        "instructions": instructions,
+    }
+    return response(message.id, _encode(result))
+
+
+def set_level(message: Message, session: Session) -> None:
+    """Take a ``logging/setLevel``; it counts for the requests that follow.
+
+    Raises:
+        InvalidParams: not a level.
+    """
+    only_members(message.params, METHODS[message.method].parameters | {"_meta"}, message.method)
+    level = message.params.get("level")
+    if not isinstance(level, str) or not is_level(level):
+        raise InvalidParams("level must be one of " + ", ".join(LEVELS))
+    session.log_level = level
+
+
+def notified(message: Message, session: Session) -> None:
+    """Act on a notification: only a cancellation changes anything."""
+    if message.method != "notifications/cancelled" or session.running is None:
+        return
+    request_id = message.params.get("requestId")
+    if isinstance(request_id, bool) or not isinstance(request_id, str | int):
+        return
+    running = session.running.get(request_id)
+    if running is not None:
+        running.withdraw()
 
 
 def is_legacy_header(headers: Mapping[bytes, bytes]) -> bool:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from gateway.bridge.inputs import InputAnswer
+from gateway.core.methods import METHODS, By
 from gateway.core.strict_json import read_json
-from gateway.downstream.methods import METHODS, Method
 from gateway.errors import InvalidParams, InvalidRequest, UnknownMethod
+
+if TYPE_CHECKING:
+    from gateway.core.methods import Method
 
 ID_CHARACTERS_MAX = 256
 METHOD_CHARACTERS_MAX = 128
@@ -34,8 +40,18 @@ class Message:
         return meta
 
 
-def read_message(body: bytes) -> Message:
-    """Read one request or notification.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An agent's answer to a request of ours, before 2026-07-28."""
+
+    id: RequestId
+    answer: InputAnswer
+    value: Any
+    """The result as parsed; None for an error."""
+
+
+def read_message(body: bytes) -> Message | Response:
+    """Read one request, notification or response.
 
     Raises:
         MalformedMessage, InvalidParams: see ``read_json``.
@@ -47,7 +63,7 @@ def read_message(body: bytes) -> Message:
     if not isinstance(decoded, dict):
         raise InvalidRequest("the body is not a JSON-RPC object")
     if "method" not in decoded and ("result" in decoded or "error" in decoded):
-        raise InvalidRequest("a response to nothing that was asked")
+        return _response(body, decoded)
     unknown = decoded.keys() - _MEMBERS
     if unknown:
         raise InvalidRequest(f"unknown member {min(unknown)[:64]!r}")
@@ -57,6 +73,9 @@ def read_message(body: bytes) -> Message:
     if not isinstance(method, str) or len(method) > METHOD_CHARACTERS_MAX:
         raise InvalidRequest("method must be a string")
     row = METHODS.get(method)
+    if row is not None and not row.sent_by(By.AGENT):
+        # In this direction it does not exist, whatever it means in the other.
+        row = None
     request_id = _request_id(decoded, method, row)
     params = decoded.get("params", {})
     if not isinstance(params, dict):
@@ -64,6 +83,37 @@ def read_message(body: bytes) -> Message:
     if not isinstance(params.get("_meta", {}), dict):
         raise InvalidParams("params._meta must be an object")
     return Message(id=request_id, method=method, row=row, params=params)
+
+
+class _Answered(msgspec.Struct):
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def _response(body: bytes, decoded: dict[str, Any]) -> Response:
+    unknown = decoded.keys() - {"jsonrpc", "id", "result", "error"}
+    if unknown:
+        raise InvalidRequest(f"unknown member {min(unknown)[:64]!r}")
+    request_id = decoded.get("id")
+    if (
+        decoded.get("jsonrpc") != "2.0"
+        or isinstance(request_id, bool)
+        or not isinstance(request_id, str | int)
+    ):
+        raise InvalidRequest("a response needs jsonrpc '2.0' and the id of what was asked")
+    if ("result" in decoded) == ("error" in decoded):
+        raise InvalidRequest("a response has exactly one of result and error")
+    error = decoded.get("error")
+    if "error" in decoded and not (
+        isinstance(error, dict) and type(error.get("code")) is int and isinstance(error.get("message"), str)
+    ):
+        raise InvalidRequest("an error has a code and a message")
+    raw = msgspec.json.decode(body, type=_Answered)
+    answer = InputAnswer(
+        result=None if isinstance(raw.result, msgspec.UnsetType) else bytes(raw.result),
+        error=None if isinstance(raw.error, msgspec.UnsetType) else bytes(raw.error),
+    )
+    return Response(id=request_id, answer=answer, value=decoded.get("result"))
 
 
 def _request_id(decoded: dict[str, Any], method: str, row: Method | None) -> RequestId | None:

@@ -6,37 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gateway.core.log_level import is_level
+from gateway.core.methods import METHODS
 from gateway.core.versions import (
     META_CAPABILITIES,
     META_CLIENT,
+    META_LOG_LEVEL,
     META_SERVER,
     META_SUBSCRIPTION,
     META_VERSION,
     MODERN_VERSIONS,
 )
+from gateway.downstream.answers import response
 from gateway.downstream.errors import error_body, error_object
 from gateway.downstream.exchange import event
+from gateway.downstream.lists import LIST_TTL_MS
 from gateway.downstream.message import only_members
-from gateway.downstream.methods import NAME_PARAMETER
-from gateway.downstream.streams import ChangeStream
-from gateway.downstream.tools import LIST_TTL_MS, Body, response
-from gateway.errors import (
-    HeaderMismatch,
-    InvalidParams,
-    UnknownMethod,
-    UnsupportedMethod,
-    UnsupportedVersion,
-)
+from gateway.downstream.streams import ChangeStream, Topic
+from gateway.downstream.subscriptions import PER_LISTENER_MAX
+from gateway.errors import HeaderMismatch, InvalidParams, UnsupportedVersion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.core.definition import ToolDefinition
+    from gateway.core.call import Call
+    from gateway.core.definition import Definition
     from gateway.downstream.message import Message
-    from gateway.downstream.tools import AskedCall, Tools
-
-CALL_MEMBERS = frozenset({"name", "arguments", "_meta"})
-LIST_MEMBERS = frozenset({"cursor", "_meta"})
 
 VERSION_SHOWN_CHARACTERS = 32
 
@@ -78,8 +73,9 @@ def check_envelope(message: Message, headers: Mapping[bytes, bytes]) -> str:
         raise HeaderMismatch("MCP-Protocol-Version differs from the body's protocol version")
     if headers.get(b"mcp-method", b"").decode("latin-1") != message.method:
         raise HeaderMismatch("Mcp-Method differs from the body's method")
-    parameter = NAME_PARAMETER.get(message.method)
-    if parameter is not None:
+    row = METHODS.get(message.method)
+    parameter = row.target if row is not None else ""
+    if parameter:
         named = message.params.get(parameter)
         if named is not None and _plain(headers.get(b"mcp-name")) != named:
             raise HeaderMismatch(f"Mcp-Name differs from the body's {parameter}")
@@ -91,12 +87,13 @@ def check_envelope(message: Message, headers: Mapping[bytes, bytes]) -> str:
         )
     if not isinstance(meta[META_CAPABILITIES], dict):
         raise InvalidParams("client capabilities must be an object")
+    level = meta.get(META_LOG_LEVEL)
+    if level is not None and not is_level(level):
+        raise InvalidParams("the log level is not one")
     return version
 
 
-def check_param_headers(
-    definition: ToolDefinition | None, asked: AskedCall, headers: Mapping[bytes, bytes]
-) -> None:
+def check_param_headers(definition: Definition | None, call: Call, headers: Mapping[bytes, bytes]) -> None:
     """Hold ``Mcp-Param-*`` headers against the arguments they mirror.
 
     Raises:
@@ -118,7 +115,7 @@ def check_param_headers(
         # Imported here because it loads the SDK's types, and few tools declare such headers.
         from mcp.shared.inbound import validate_mcp_param_headers
 
-        rejection = validate_mcp_param_headers(definition.members["inputSchema"], asked.arguments, sent)
+        rejection = validate_mcp_param_headers(definition.members["inputSchema"], call.arguments, sent)
         if rejection is not None:
             raise HeaderMismatch(rejection.message)
 
@@ -141,64 +138,69 @@ def client_name(message: Message) -> str:
     return f"{info.get('name', '')} {info.get('version', '')}".strip()[:128]
 
 
-class ModernEra:
-    """The methods of this era, other than ``tools/call``."""
+def discovered(
+    message: Message, capabilities: dict[str, Any], *, server_info: dict[str, str], instructions: str
+) -> bytes:
+    """The answer to ``server/discover``."""
+    only_members(message.params, frozenset({"_meta"}), message.method)
+    result: dict[str, Any] = {
+        "resultType": "complete",
+        "supportedVersions": list(MODERN_VERSIONS),
+        "capabilities": capabilities,
+        "instructions": instructions,
+        "ttlMs": LIST_TTL_MS,
+        "cacheScope": "private",
+        "_meta": {META_SERVER: server_info},
+    }
+    return response(message.id, _encode(result))
 
-    def __init__(self, tools: Tools, *, server_info: dict[str, str], instructions: str) -> None:
-        """Take the tools surface and what we say of ourselves."""
-        self._tools = tools
-        self._server_info = server_info
-        self._instructions = instructions
 
-    def answer(self, message: Message, upstream: str | None) -> Body:
-        """Answer a request that needs no flow.
+class Subscription:
+    """What one ``subscriptions/listen`` asks for, and the frames of its stream."""
 
-        Raises:
-            UnknownMethod, UnsupportedMethod, InvalidParams.
-        """
-        row = message.row
-        if row is None or not row.modern:
-            raise UnknownMethod(f"no method {message.method!r} in this protocol revision")
-        if not row.carried:
-            raise UnsupportedMethod(f"{message.method} is not supported yet")
-        if message.method == "tools/list":
-            only_members(message.params, LIST_MEMBERS, message.method)
-            return self._tools.list(message, upstream=upstream, modern=True)
-        only_members(message.params, frozenset({"_meta"}), message.method)
-        return self._discover(message)
-
-    def _discover(self, message: Message) -> Body:
-        result: dict[str, Any] = {
-            "resultType": "complete",
-            "supportedVersions": list(MODERN_VERSIONS),
-            "capabilities": {"tools": {"listChanged": True}},
-            "instructions": self._instructions,
-            "ttlMs": LIST_TTL_MS,
-            "cacheScope": "private",
-            "_meta": {META_SERVER: self._server_info},
-        }
-        return Body(response(message.id, _encode(result)))
-
-    def listen(self, message: Message, upstream: str | None) -> tuple[ChangeStream, bytes, bytes]:
-        """A ``subscriptions/listen`` stream with its first and last frame.
+    def __init__(self, message: Message) -> None:
+        """Read it.
 
         Raises:
-            InvalidParams: no filter object.
+            InvalidParams: no filter object, or one of the wrong shape.
         """
-        only_members(message.params, frozenset({"notifications", "_meta"}), message.method)
+        only_members(message.params, METHODS[message.method].parameters | {"_meta"}, message.method)
         asked = message.params.get("notifications")
         if not isinstance(asked, dict):
             raise InvalidParams("subscriptions/listen needs notifications, an object")
-        meta = {META_SUBSCRIPTION: message.id}
-        honoured = {"toolsListChanged": True} if asked.get("toolsListChanged") is True else {}
-        first = _notification(
-            "notifications/subscriptions/acknowledged", {"_meta": meta, "notifications": honoured}
-        )
-        notice = _notification("notifications/tools/list_changed", {"_meta": meta})
-        last = response(message.id, _encode({"resultType": "complete", "_meta": meta}))
-        # A stream that asked for nothing we send is honoured, and stays quiet.
-        stream = ChangeStream(notice=notice, upstream=upstream if honoured else "")
-        return stream, event(first), event(last)
+        uris = asked.get("resourceSubscriptions", [])
+        if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
+            raise InvalidParams("resourceSubscriptions must be a list of URIs")
+        if len(uris) > PER_LISTENER_MAX:
+            raise InvalidParams(f"more than {PER_LISTENER_MAX} resourceSubscriptions")
+        self.uris: tuple[str, ...] = tuple(dict.fromkeys(uris))
+        self.about = frozenset(topic for topic, member in _TOPIC_MEMBERS.items() if asked.get(member) is True)
+        self._id = message.id
+        self._meta = {META_SUBSCRIPTION: message.id}
+
+    def stream(self, upstream: str | None) -> ChangeStream:
+        """The stream; one that asked for nothing we send is honoured, and stays quiet."""
+        return ChangeStream(about=self.about, upstream=upstream, meta=self._meta)
+
+    def first(self, honoured: list[str]) -> bytes:
+        """The acknowledgement: what is honoured of what was asked."""
+        told: dict[str, Any] = {_TOPIC_MEMBERS[topic]: True for topic in Topic if topic in self.about}
+        if honoured:
+            told["resourceSubscriptions"] = honoured
+        params = {"_meta": self._meta, "notifications": told}
+        message = {"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": params}
+        return event(_encode(message))
+
+    def last(self) -> bytes:
+        """The result, at a deliberate end."""
+        return event(response(self._id, _encode({"resultType": "complete", "_meta": self._meta})))
+
+
+_TOPIC_MEMBERS = {
+    Topic.TOOLS: "toolsListChanged",
+    Topic.PROMPTS: "promptsListChanged",
+    Topic.RESOURCES: "resourcesListChanged",
+}
 
 
 def version_error(message: Message, error: UnsupportedVersion) -> bytes:
@@ -208,7 +210,3 @@ def version_error(message: Message, error: UnsupportedVersion) -> bytes:
         asked = asked[:VERSION_SHOWN_CHARACTERS]
     reported = error_object(error, supported=list(MODERN_VERSIONS), requested=asked)
     return error_body(message.id, reported)
-
-
-def _notification(method: str, params: dict[str, Any]) -> bytes:
-    return _encode({"jsonrpc": "2.0", "method": method, "params": params})

@@ -7,24 +7,33 @@ valid token with a stolen id finds nothing.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
+from gateway.core.log_level import LEGACY_DEFAULT
 from gateway.errors import AgentOverLimit, UnknownSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from gateway.core.principal import Principal, PrincipalKey
+    from gateway.downstream.asking import Asked
     from gateway.downstream.exchange import Exchange
     from gateway.downstream.message import RequestId
     from gateway.downstream.settings import WireSettings
     from gateway.downstream.streams import ChangeStream
 
 
+NO_CAPABILITIES: Mapping[str, Any] = MappingProxyType({})
+
+
 class Session:
     """One legacy session. Everything optional stays None until used: thousands of these idle."""
 
-    __slots__ = ("client", "id", "last_used_s", "owner", "running", "stream", "upstream", "version")
+    __slots__ = (
+        "asked", "capabilities", "client", "id", "last_used_s", "log_level", "owner", "running", "stream",
+        "subscribed", "upstream", "version",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -34,6 +43,7 @@ class Session:
         upstream: str | None,
         version: str,
         client: str,
+        capabilities: Mapping[str, Any],
         now_s: float,
     ) -> None:
         """Open at ``now_s`` (monotonic seconds)."""
@@ -43,20 +53,38 @@ class Session:
         """The route it was opened on; it is valid on no other."""
         self.version = version
         self.client = client
+        self.capabilities = capabilities
+        """What the client declared in ``initialize``, as far as it means something to us."""
+        self.log_level = LEGACY_DEFAULT
+        self.asked: dict[RequestId, Asked] | None = None
+        """Requests of ours that wait for the client's response."""
+        self.subscribed: set[tuple[str, str]] | None = None
+        """Upstream and URI of the resources whose changes it wants to hear of."""
         self.last_used_s = now_s
         self.running: dict[RequestId, Exchange] | None = None
         """Calls in flight by request id, for ``notifications/cancelled``."""
         self.stream: ChangeStream | None = None
         """The open GET stream."""
 
+    def resource_updated(self, uri: str) -> None:
+        """Say so on the open stream; without one the client does not listen."""
+        if self.stream is not None:
+            self.stream.resource_updated(uri)
+
 
 class Sessions:
     """All legacy sessions of this process, least recently used first."""
 
     def __init__(
-        self, settings: WireSettings, *, monotonic_s: Callable[[], float], new_id: Callable[[], str]
+        self,
+        settings: WireSettings,
+        *,
+        monotonic_s: Callable[[], float],
+        new_id: Callable[[], str],
+        ended: Callable[[Session], None],
     ) -> None:
         """Start empty; ``new_id`` must be unguessable (128 random bits or more)."""
+        self._ended = ended
         self._settings = settings
         self._monotonic_s = monotonic_s
         self._new_id = new_id
@@ -67,7 +95,15 @@ class Sessions:
         """Sessions open now."""
         return len(self._sessions)
 
-    def open(self, principal: Principal, *, upstream: str | None, version: str, client: str) -> Session:
+    def open(
+        self,
+        principal: Principal,
+        *,
+        upstream: str | None,
+        version: str,
+        client: str,
+        capabilities: Mapping[str, Any] = NO_CAPABILITIES,
+    ) -> Session:
         """Open a session; the idlest one makes room at the global bound.
 
         Raises:
@@ -83,7 +119,13 @@ class Sessions:
         if len(self._sessions) >= self._settings.sessions_max:
             self._drop(next(iter(self._sessions)))
         session = Session(
-            self._new_id(), owner=owner, upstream=upstream, version=version, client=client, now_s=now_s
+            self._new_id(),
+            owner=owner,
+            upstream=upstream,
+            version=version,
+            client=client,
+            capabilities=capabilities,
+            now_s=now_s,
         )
         self._sessions[(owner, session.id)] = session
         self._counts[owner] = self._counts.get(owner, 0) + 1
@@ -148,3 +190,4 @@ class Sessions:
             del self._counts[session.owner]
         if session.stream is not None:
             session.stream.close()
+        self._ended(session)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import select
 import socket
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
 RESOLVE_S = 5.0
+INFORMATIONAL_MAX = 16
+"""Interim answers (1xx) to one request; each waits in memory with its headers until somebody reads it."""
 
 
 class Journey:
@@ -70,11 +75,27 @@ class PinningResolver(AbstractResolver):
         await self._resolver.close()
 
 
+class _FewInterimAnswers(ResponseHandler):
+    """The client's protocol, with an end to "102 Processing" said for ever: 30 MiB a second otherwise."""
+
+    _interim = 0
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """Take one answer, interim or final, into the queue."""
+        self._interim = self._interim + 1 if data[0].code < 200 else 0
+        if self._interim <= INFORMATIONAL_MAX:
+            super().feed_data(data, size)
+        elif self.transport is not None:
+            self.transport.abort()
+            self.set_exception(HttpProcessingError(message="too many interim answers"))
+
+
 class QuietConnector(aiohttp.TCPConnector):
     """Marks the moment from which a request may be on its way, and hands out only quiet connections."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self._factory = cast("Any", functools.partial(_FewInterimAnswers, loop=self._loop))
         self._used: WeakSet[Any] = WeakSet()
 
     async def connect(

@@ -44,7 +44,7 @@ class CallLog:
     and the sequence number that lead there.
     """
 
-    def call_started(self, method: str, tool: str, caller: Caller) -> Any:
+    def call_started(self, method: str, target: str, caller: Caller) -> Any:
         """Nothing to begin."""
 
     def outgoing(self, span: Any, caller: Caller) -> Mapping[str, str]:
@@ -58,7 +58,7 @@ class CallLog:
             members = {
                 "call": end.call_id,
                 "seq": end.seq,
-                "tool": end.tool,
+                "target": end.target,
                 "effect": end.effect,
                 "code": end.error_type,
                 "ms": round(end.seconds * 1000, 1),
@@ -84,19 +84,18 @@ class OtelTelemetry(CallLog):
         self._propagator = TraceContextTextMapPropagator()
         self.failures = 0
 
-    def call_started(self, method: str, tool: str, caller: Caller) -> Any:
+    def call_started(self, method: str, target: str, caller: Caller) -> Any:
         """Begin a server span as a child of the agent's trace context, if it sent one."""
         from opentelemetry.trace import SpanKind
 
         attributes = {
             "mcp.method.name": method,
             "mcp.protocol.version": caller.protocol_version,
-            "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.name": tool,
         }
+        attributes |= _about(method, target)
         try:
             parent = self._propagator.extract(dict(caller.trace)) if caller.trace else None
-            span = self._tracer.start_span(f"{method} {tool}", parent, SpanKind.SERVER, attributes)
+            span = self._tracer.start_span(_span_name(method, target), parent, SpanKind.SERVER, attributes)
             if caller.session_id:
                 span.set_attribute("mcp.session.id", caller.session_id)
         except Exception:  # noqa: BLE001  telemetry fails open
@@ -149,6 +148,17 @@ class OtelTelemetry(CallLog):
             thread.start()
         for thread in flushing:
             thread.join(FLUSH_S / len(flushing))
+
+
+def _about(method: str, target: str) -> dict[str, str]:
+    """What the conventions say of a method's target. A URI may hold a secret, so it is left out."""
+    if method == "tools/call":
+        return {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": target}
+    return {"gen_ai.prompt.name": target} if method == "prompts/get" else {}
+
+
+def _span_name(method: str, target: str) -> str:
+    return f"{method} {target}" if method in {"tools/call", "prompts/get"} else method
 
 
 def telemetry_from(environ: Mapping[str, str], *, version: str) -> CallLog:

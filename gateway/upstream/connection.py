@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from gateway.core.definition import Kind
 from gateway.errors import UpstreamError, UpstreamGone, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
-from gateway.ports import ToolListing, UpstreamHealth
-from gateway.upstream.listing import all_tools
+from gateway.ports import Listing, UpstreamHealth
+from gateway.upstream.listing import all_elements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.background import Background
-    from gateway.ports import ProgressSink, ToolReply, ToolSend
+    from gateway.core.definition import Listed
+    from gateway.ports import AskSink, NoticeSink, Reply, Send, UpstreamEvents
     from gateway.upstream.breaker import Breaker
     from gateway.upstream.link import Link, Peer
     from gateway.upstream.messages import Answer
@@ -73,55 +75,79 @@ class UpstreamConnection:
         self._closed = False
         self._changed_at_s = clock() - CHANGE_PAUSE_S
         self._change_due: asyncio.TimerHandle | None = None
-        self._on_tools_changed: Callable[[str], None] | None = None
+        self._events: UpstreamEvents | None = None
 
     @property
     def id(self) -> str:
         """The configured upstream id."""
         return self._id
 
-    async def start(self, on_tools_changed: Callable[[str], None]) -> None:
-        """Begin connecting; the callback is called after each connect and each announced change."""
-        self._on_tools_changed = on_tools_changed
+    async def start(self, events: UpstreamEvents) -> None:
+        """Begin connecting; a changed list is reported after each connect and each announced change."""
+        self._events = events
         if self._keeper is None and not self._closed:
             self._attempt = asyncio.get_running_loop().create_future()
             self._keeper = self._background.start(self._keep(), f"{self._party}: keep connected")
 
-    async def list_tools(self, *, deadline_s: float) -> ToolListing:
+    async def list_definitions(self, *, deadline_s: float) -> Listing:
         """Fetch every page within ``deadline_s``, each within the configured limit."""
         end_at_s = self._clock() + deadline_s
 
-        async def fetch(cursor: str | None) -> Answer:
+        async def fetch(method: str, cursor: str | None) -> Answer:
             remaining_s = max(end_at_s - self._clock(), 0.001)
             return await self._link.list_page(
-                cursor, deadline_s=min(remaining_s, self._settings.list_timeout_s)
+                method, cursor, deadline_s=min(remaining_s, self._settings.list_timeout_s)
             )
 
-        peer = await self._ready(deadline_s)
-        try:
+        async def whole(kind: Kind) -> tuple[Listed, ...]:
             try:
-                tools = await all_tools(fetch, self._settings, party=self._party)
+                return await all_elements(fetch, kind, self._settings, party=self._party)
             except UpstreamGone:
                 if not self._link.alive:
                     raise
                 # Listing changes nothing: an idle connection that closed under it is no reason to fail.
-                tools = await all_tools(fetch, self._settings, party=self._party)
-        except UpstreamError as error:
-            self._failed(error, peer)
-            raise
-        self._succeeded()
-        return ToolListing(tools=tools, era=peer.era)
+                return await all_elements(fetch, kind, self._settings, party=self._party)
 
-    async def call_tool(
-        self, send: ToolSend, *, deadline_s: float, on_progress: ProgressSink | None = None
-    ) -> ToolReply:
-        """One call; never sent twice."""
+        peer = await self._ready(deadline_s)
+        elements: dict[Kind, tuple[Listed, ...]] = {}
+        failed: dict[Kind, str] = {}
+        for kind in _listed_kinds(peer):
+            try:
+                elements[kind] = await whole(kind)
+            except UpstreamError as error:
+                if kind is not Kind.TOOL and isinstance(error, UpstreamRefused) and not error.status:
+                    # An error in place of a list: that one list is missing, the server is well.
+                    failed[kind] = error.reason
+                    continue
+                self._failed(error, peer)
+                raise
+        self._succeeded()
+        return Listing(
+            era=peer.era,
+            elements=elements,
+            failed=failed,
+            capabilities=peer.capabilities,
+            instructions=peer.instructions,
+        )
+
+    async def call(
+        self,
+        send: Send,
+        *,
+        deadline_s: float,
+        on_notice: NoticeSink | None = None,
+        on_ask: AskSink | None = None,
+    ) -> Reply:
+        """One request; never sent twice."""
         deadline_s = min(deadline_s, self._settings.call_timeout_s)
+        if on_ask is not None and send.asks:
+            # People may be among those who are asked.
+            deadline_s += self._settings.input_timeout_s
         end_at_s = self._clock() + deadline_s
         self._in_flight += 1
         try:
             try:
-                return await self._call(send, deadline_s, on_progress)
+                return await self._call(send, deadline_s, on_notice, on_ask)
             except UpstreamUnreachable as error:
                 if self._connected() is not None or self._breaker.is_open(self._clock()):
                     raise
@@ -129,23 +155,34 @@ class UpstreamConnection:
                 remaining_s = end_at_s - self._clock()
                 if error.sent or remaining_s <= 0:
                     raise
-                return await self._call(send, remaining_s, on_progress)
+                return await self._call(send, remaining_s, on_notice, on_ask)
         finally:
             self._in_flight -= 1
 
-    async def _call(self, send: ToolSend, deadline_s: float, on_progress: ProgressSink | None) -> ToolReply:
+    async def _call(
+        self, send: Send, deadline_s: float, on_notice: NoticeSink | None, on_ask: AskSink | None
+    ) -> Reply:
         peer = self._peer
         if peer is None or not self._link.alive:
             started_at_s = self._clock()
             peer = await self._ready(deadline_s)
             deadline_s = max(deadline_s - (self._clock() - started_at_s), 0.001)
         try:
-            reply = await self._link.call_tool(send, deadline_s=deadline_s, on_progress=on_progress)
+            reply = await self._link.call(send, deadline_s=deadline_s, on_notice=on_notice, on_ask=on_ask)
         except UpstreamError as error:
             self._failed(error, peer)
             raise
         self._succeeded()
         return reply
+
+    async def subscribe(self, uri: str, *, deadline_s: float) -> None:
+        """Hear of changes of a resource."""
+        await self._ready(deadline_s)
+        await self._link.subscribe(uri, deadline_s=deadline_s)
+
+    def unsubscribe(self, uri: str) -> None:
+        """No longer."""
+        self._link.unsubscribe(uri)
 
     def health(self) -> UpstreamHealth:
         """The state now."""
@@ -206,7 +243,7 @@ class UpstreamConnection:
         else:
             self._error = None
             self._connected_at_s = self._clock()
-            self._changed()
+            self.list_changed()
 
     async def _watch(self, peer: Peer) -> None:
         """Watch the link until it ends or a call found it lost."""
@@ -220,7 +257,7 @@ class UpstreamConnection:
     async def _watch_link(self, peer: Peer) -> None:
         loss: UpstreamError = UpstreamGone(f"{self._party} was lost", sent=False)
         try:
-            await self._link.watch(self._changed)
+            await self._link.watch(self)
         except UpstreamError as error:
             loss = error
         finally:
@@ -229,8 +266,13 @@ class UpstreamConnection:
             if self._peer is peer:
                 self._drop()
 
-    def _changed(self) -> None:
-        """Report a change of the tools, many within a moment as one."""
+    def resource_updated(self, uri: str) -> None:
+        """Pass on what the link heard."""
+        if self._events is not None and not self._closed:
+            self._events.resource_updated(self._id, uri)
+
+    def list_changed(self) -> None:
+        """Report a change of what is offered, many within a moment as one."""
         if self._change_due is None and not self._closed:
             wait_s = max(self._changed_at_s + CHANGE_PAUSE_S - self._clock(), 0.0)
             self._change_due = asyncio.get_running_loop().call_later(wait_s, self._report_change)
@@ -238,8 +280,8 @@ class UpstreamConnection:
     def _report_change(self) -> None:
         self._change_due = None
         self._changed_at_s = self._clock()
-        if self._on_tools_changed is not None:
-            self._on_tools_changed(self._id)
+        if self._events is not None:
+            self._events.list_changed(self._id)
 
     async def _ready(self, deadline_s: float) -> Peer:
         """Wait for the attempt under way, if there is one and it may succeed."""
@@ -317,3 +359,8 @@ class UpstreamConnection:
         # From this moment on calls wait for the next attempt.
         self._attempt = self._attempt or asyncio.get_running_loop().create_future()
         self._lost.set()
+
+
+def _listed_kinds(peer: Peer) -> list[Kind]:
+    """Tools from every server; the others only where they are announced."""
+    return [kind for kind in Kind if kind is Kind.TOOL or peer.offers(kind.capability)]

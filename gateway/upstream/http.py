@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from gateway.background import Background
     from gateway.egress import Egress
-    from gateway.ports import ProgressSink, ToolReply, ToolSend
-    from gateway.upstream.link import Peer
+    from gateway.ports import AskSink, NoticeSink, Reply, Send
+    from gateway.upstream.link import LinkEvents, Peer
     from gateway.upstream.messages import Answer
     from gateway.upstream.settings import UpstreamSettings
 
@@ -46,7 +46,7 @@ class HttpLink:
         self._settings = settings
         self._clock = clock
         self._random = random
-        self._modern = ModernHttp(wire, client=client)
+        self._modern = ModernHttp(wire, client=client, clock=clock, random=random)
         self._legacy = LegacyHttp(wire, settings, background, client=client, clock=clock)
         self._speech: ModernHttp | LegacyHttp = self._modern
         self._peer: Peer | None = None
@@ -68,27 +68,45 @@ class HttpLink:
         """Ask as a legacy client."""
         return await self._legacy.initialize()
 
-    async def call_tool(
-        self, send: ToolSend, *, deadline_s: float, on_progress: ProgressSink | None
-    ) -> ToolReply:
-        """One call in the negotiated era."""
-        return await self._speech.call_tool(send, deadline_s=deadline_s, on_progress=on_progress)
+    async def call(
+        self, send: Send, *, deadline_s: float, on_notice: NoticeSink | None, on_ask: AskSink | None
+    ) -> Reply:
+        """One request in the negotiated era."""
+        if self._speech is self._modern:
+            return await self._modern.call(send, deadline_s=deadline_s, on_notice=on_notice)
+        return await self._legacy.call(send, deadline_s=deadline_s, on_notice=on_notice, on_ask=on_ask)
 
-    async def list_page(self, cursor: str | None, *, deadline_s: float) -> Answer:
-        """One page of ``tools/list``."""
-        return await self._speech.list_page(cursor, deadline_s=deadline_s)
+    async def list_page(self, method: str, cursor: str | None, *, deadline_s: float) -> Answer:
+        """One page of a list."""
+        return await self._speech.list_page(method, cursor, deadline_s=deadline_s)
 
-    async def watch(self, on_changed: Callable[[], None]) -> None:
+    async def subscribe(self, uri: str, *, deadline_s: float) -> None:
+        """Hear of changes of a resource."""
+        speech = self._modern.listening if self._speech is self._modern else self._legacy
+        await speech.subscribe(uri, deadline_s=deadline_s)
+
+    def unsubscribe(self, uri: str) -> None:
+        """No longer."""
+        self._modern.listening.unsubscribe(uri)
+        self._legacy.unsubscribe(uri)
+
+    async def watch(self, events: LinkEvents) -> None:
         """Listen for changes as long as the upstream announces them; raises once it is unreachable."""
+        peer = self._peer
+        if peer is not None and self._speech is self._modern:
+            await self._modern.listening.run(peer, events)
+        elif peer is not None:
+            await self._watch_legacy(peer, events)
+        await asyncio.Event().wait()
+
+    async def _watch_legacy(self, peer: Peer, events: LinkEvents) -> None:
+        self._legacy.listen_for(events)
         pause_s = LISTEN_PAUSE_S
-        while self._peer is not None and self._peer.announces_tools:
+        while peer.changes or peer.says("resources", "subscribe"):
             opened_at_s = self._clock()
             asked_s: float | None = None
             try:
-                if isinstance(self._speech, LegacyHttp):
-                    asked_s = await self._speech.listen(on_changed)
-                elif not await self._speech.listen(on_changed):
-                    break
+                asked_s = await self._legacy.listen()
             except UpstreamUnreachable:
                 raise
             except UpstreamRefused:
@@ -99,8 +117,8 @@ class HttpLink:
             pause_s = LISTEN_PAUSE_S if lasted else min(pause_s * 2, LISTEN_PAUSE_MAX_S)
             await asyncio.sleep(min(max(pause_s, asked_s or 0), LISTEN_PAUSE_MAX_S) * (0.5 + self._random()))
             # Whatever changed while nobody listened.
-            on_changed()
-        await asyncio.Event().wait()
+            events.list_changed()
+            self._legacy.repeat_updates()
 
     async def aclose(self) -> None:
         """End the sessions, if it has any."""

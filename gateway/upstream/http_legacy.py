@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from gateway.core.log_level import lower
 from gateway.errors import UpstreamError, UpstreamGarbled, UpstreamRefused, UpstreamTimeout
 from gateway.upstream import messages
 from gateway.upstream.http_wire import EVENT_STREAM, POST_HEADERS, StreamPaused
+from gateway.upstream.incoming import Incoming
 from gateway.upstream.link import list_params
 from gateway.upstream.probe import read_initialize
 from gateway.upstream.sessions import Session, SessionTable
@@ -17,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.background import Background
-    from gateway.ports import ProgressSink, ToolReply, ToolSend
+    from gateway.ports import AskSink, NoticeSink, Reply, Send
     from gateway.upstream.http_wire import HttpWire, OnMessage
+    from gateway.upstream.link import LinkEvents
     from gateway.upstream.messages import Answer, Message
     from gateway.upstream.settings import UpstreamSettings
 
@@ -28,12 +33,13 @@ COURTESY_S = 5.0
 FAREWELL_S = 2.0
 """For ending all sessions when the gateway stops."""
 
-REQUESTS_SERVED_MAX = 64
-"""Requests of the server that are answered during one call; further ones are ignored."""
+STREAM_PAUSE_S = 1.0
+"""Between two GET streams of a caller's session."""
 
 RESUMES_MAX = 20
 RESUME_PAUSE_S = 1.0
 
+_NO_CAPABILITIES: Mapping[str, Any] = MappingProxyType({})
 _SESSION_ID = re.compile(r"[!-~]{1,1024}")
 
 # The server understood the method; a 404 with one of these is an answer, not a lost session.
@@ -41,7 +47,7 @@ _PROCESSED = frozenset({messages.METHOD_NOT_FOUND, messages.INVALID_PARAMS})
 
 
 class LegacyHttp:
-    """Calls, lists and listens within sessions."""
+    """Requests, lists and listens within sessions."""
 
     def __init__(
         self,
@@ -58,11 +64,21 @@ class LegacyHttp:
         self._client = client
         self._clock = clock
         self._sessions = SessionTable(
-            sessions_max=settings.sessions_max, idle_s=settings.session_idle_s, clock=clock
+            sessions_max=settings.sessions_max,
+            idle_s=settings.session_idle_s,
+            clock=clock,
+            incoming=self._incoming,
         )
-        # Lists tools and carries the stream; calls without a key use it too.
-        self._control = Session()
-        self._on_changed: Callable[[], None] | None = None
+        # Lists, subscribes and carries the stream; calls without a key use it too.
+        self._control = Session(self._incoming, {})
+        self._uris: set[str] = set()
+        self._events: LinkEvents | None = None
+
+    def _incoming(self, session: Session) -> Incoming:
+        def tell(body: bytes) -> None:
+            self._courtesy(session, body, "answer a request of the server")
+
+        return Incoming(self._wire.party, self._background.start, tell)
 
     async def initialize(self) -> Answer:
         """Start over: end every session and open the control session."""
@@ -70,34 +86,100 @@ class LegacyHttp:
         self._end(self._sessions.clear())
         return await self._handshake(self._control, self._settings.list_timeout_s)
 
-    async def list_page(self, cursor: str | None, *, deadline_s: float) -> Answer:
-        """One page of ``tools/list``."""
+    async def list_page(self, method: str, cursor: str | None, *, deadline_s: float) -> Answer:
+        """One page of a list."""
 
         def body(number: int) -> bytes:
-            return messages.request(number, "tools/list", list_params(cursor))
+            return messages.request(number, method, list_params(cursor))
 
         return await self._ask(self._control, body, deadline_s=deadline_s, strict=False)
 
-    async def call_tool(
-        self, send: ToolSend, *, deadline_s: float, on_progress: ProgressSink | None
-    ) -> ToolReply:
-        """One call in its key's session; leaving early sends ``notifications/cancelled``."""
+    async def call(
+        self, send: Send, *, deadline_s: float, on_notice: NoticeSink | None, on_ask: AskSink | None
+    ) -> Reply:
+        """One request in its key's session; leaving early sends ``notifications/cancelled``."""
 
         def body(number: int) -> bytes:
-            return messages.tool_call(number, send, {})
+            return messages.request_for(number, send, {})
 
         shared = not send.session_key or (self._control.peer is not None and self._control.id is None)
-        session = self._control if shared else self._sessions.take(send.session_key)
+        if shared:
+            session = self._control
+        else:
+            key = (*send.session_key, *sorted(send.capabilities)) if send.asks else send.session_key
+            session = self._sessions.take(key, send.capabilities if send.asks else _NO_CAPABILITIES)
         session.in_flight += 1
         try:
-            answer = await self._ask(session, body, deadline_s=deadline_s, on_progress=on_progress)
+            if send.log_level:
+                await self._lower_level(session, send.log_level, deadline_s)
+            answer = await self._ask(
+                session,
+                body,
+                deadline_s=deadline_s,
+                owner=send.session_key,
+                on_notice=on_notice,
+                on_ask=None if shared and send.session_key else on_ask,
+            )
         finally:
             session.in_flight -= 1
             if not shared:
                 self._end(self._sessions.surplus())
-        return messages.tool_reply(answer, era="legacy", party=self._wire.party)
+        return messages.reply_of(answer, send, era="legacy", party=self._wire.party)
 
-    async def listen(self, on_changed: Callable[[], None]) -> float | None:
+    async def _lower_level(self, session: Session, level: str, deadline_s: float) -> None:
+        """Have the server log from the lowest level up that anybody in this session asked for."""
+        await self._open(session, deadline_s)
+        wanted = lower(session.log_level, level)
+        if wanted == session.log_level or session.peer is None or not session.peer.offers("logging"):
+            return
+
+        def body(number: int) -> bytes:
+            return messages.request(number, "logging/setLevel", {"level": wanted})
+
+        try:
+            await self._ask(session, body, deadline_s=min(deadline_s, COURTESY_S))
+        except UpstreamError as error:
+            error.sent = False
+            raise
+        session.log_level = wanted
+
+    async def subscribe(self, uri: str, *, deadline_s: float) -> None:
+        """Subscribe the control session; others hear of it from there."""
+        if uri in self._uris:
+            return
+        answer = await self._ask(self._control, _about(uri, "resources/subscribe"), deadline_s=deadline_s)
+        if (error := answer.error_object) is not None:
+            raise UpstreamRefused(
+                f"{self._wire.party} does not subscribe to this resource: "
+                f"{messages.shown(error.message)} ({error.code})",
+                sent=True,
+            )
+        self._uris.add(uri)
+
+    def unsubscribe(self, uri: str) -> None:
+        """End a subscription, best effort."""
+        if uri not in self._uris:
+            return
+        self._uris.discard(uri)
+
+        async def end() -> None:
+            with contextlib.suppress(UpstreamError):
+                await self._ask(self._control, _about(uri, "resources/unsubscribe"), deadline_s=COURTESY_S)
+
+        self._background.start(end(), f"{self._wire.party}: unsubscribe")
+
+    def listen_for(self, events: LinkEvents) -> None:
+        """Whom to tell of changes, whichever session hears of them."""
+        self._events = events
+        self._control.incoming.events = events
+
+    def repeat_updates(self) -> None:
+        """Say of every subscribed resource that it may have changed."""
+        for uri in self._uris:
+            if self._events is not None:
+                self._events.resource_updated(uri)
+
+    async def listen(self) -> float | None:
         """Read the control session's GET stream until it ends.
 
         Returns:
@@ -106,16 +188,27 @@ class LegacyHttp:
         Raises:
             UpstreamRefused: the server has no such stream.
         """
-        self._on_changed = on_changed
         await self._open(self._control, self._settings.list_timeout_s)
-        headers = {"Accept": EVENT_STREAM, **self._control.headers}
+        return await self._read_stream(self._control)
+
+    async def _read_stream(self, session: Session) -> float | None:
+        headers = {"Accept": EVENT_STREAM, **session.headers}
         try:
-            return await self._wire.listen(headers=headers, on_message=self._receiver(self._control, 0, None))
+            return await self._wire.listen(headers=headers, on_message=session.incoming.take)
         except UpstreamRefused as refusal:
-            if refusal.status == 404 and self._control.id is not None:
-                self._control.close()
+            if refusal.status == 404 and session.id is not None:
+                session.close()
                 return None
             raise
+
+    async def _follow(self, session: Session) -> None:
+        """Read a caller's own stream while its session lasts: the server may log or ask there."""
+        while session.id is not None:
+            try:
+                asked_s = await self._read_stream(session)
+            except UpstreamError:
+                return
+            await asyncio.sleep(max(asked_s or 0, STREAM_PAUSE_S))
 
     async def aclose(self) -> None:
         """End all sessions on the server."""
@@ -132,7 +225,9 @@ class LegacyHttp:
         body: Callable[[int], bytes],
         *,
         deadline_s: float,
-        on_progress: ProgressSink | None = None,
+        owner: tuple[str, ...] = (),
+        on_notice: NoticeSink | None = None,
+        on_ask: AskSink | None = None,
         strict: bool = True,
     ) -> Answer:
         """Ask within a session; one that the server forgot is opened anew, once.
@@ -144,9 +239,10 @@ class LegacyHttp:
             await self._open(session, end_at_s - self._clock())
             used, number = session.id, self._wire.number()
             try:
-                answer = await self._exchange(
-                    session, number, body(number), end_at_s - self._clock(), on_progress, strict=strict
-                )
+                with session.incoming.calling(number, owner, on_notice, on_ask):
+                    answer = await self._exchange(
+                        session, number, body(number), end_at_s - self._clock(), strict=strict
+                    )
             except UpstreamRefused as refusal:
                 if last or refusal.status != 404 or used is None:
                     raise
@@ -160,16 +256,11 @@ class LegacyHttp:
         raise AssertionError("the second round returns or raises")
 
     async def _exchange(
-        self,
-        session: Session,
-        number: int,
-        body: bytes,
-        deadline_s: float,
-        on_progress: ProgressSink | None,
-        *,
-        strict: bool,
+        self, session: Session, number: int, body: bytes, deadline_s: float, *, strict: bool
     ) -> Answer:
-        receiver = self._receiver(session, number, on_progress)
+        async def receiver(message: Message) -> None:
+            await session.incoming.take(message, number)
+
         end_at_s = self._clock() + deadline_s
         headers = {**POST_HEADERS, **session.headers}
         try:
@@ -226,7 +317,7 @@ class LegacyHttp:
         number = self._wire.number()
         params = {
             "protocolVersion": messages.LEGACY_VERSION,
-            "capabilities": {},
+            "capabilities": session.capabilities,
             "clientInfo": self._client,
         }
         body = messages.request(number, "initialize", params)
@@ -242,29 +333,29 @@ class LegacyHttp:
         except BaseException:
             session.close()
             raise
+        self._opened(session)
         return answer
+
+    def _opened(self, session: Session) -> None:
+        """What a session needs beside the handshake, each time it is opened."""
+        if session is self._control:
+            for uri in self._uris.copy():
+                # The server forgot the session, and with it the subscription.
+                self._uris.discard(uri)
+                self._background.start(self._subscribe_again(uri), f"{self._wire.party}: subscribe again")
+            return
+        session.incoming.events = self._events
+        if session.capabilities and session.id is not None:
+            session.stream = self._background.start(
+                self._follow(session), f"{self._wire.party}: a caller's stream"
+            )
+
+    async def _subscribe_again(self, uri: str) -> None:
+        with contextlib.suppress(UpstreamError):
+            await self.subscribe(uri, deadline_s=self._settings.list_timeout_s)
 
     async def _tell(self, session: Session, body: bytes, deadline_s: float) -> None:
         await self._wire.tell(body, headers={**POST_HEADERS, **session.headers}, deadline_s=deadline_s)
-
-    def _receiver(self, session: Session, number: int, on_progress: ProgressSink | None) -> OnMessage:
-        served = 0
-
-        async def take(message: Message) -> None:
-            nonlocal served
-            if message.method == messages.TOOLS_CHANGED:
-                if self._on_changed is not None:
-                    self._on_changed()
-            elif message.id is not None:
-                served += 1
-                if served <= REQUESTS_SERVED_MAX or number == 0:
-                    self._courtesy(session, messages.reply_to(message), "answer a request of the server")
-                return
-            progress = messages.progress_of(message) if on_progress is not None else None
-            if on_progress is not None and progress is not None and progress[0] == number:
-                await on_progress(progress[1])
-
-        return take
 
     def _cancel(self, session: Session, number: int) -> None:
         params: dict[str, Any] = {"requestId": number, "reason": "The caller no longer waits."}
@@ -281,6 +372,8 @@ class LegacyHttp:
 
     def _end(self, sessions: list[Session]) -> None:
         for session in sessions:
+            if session.stream is not None:
+                session.stream.cancel()
             if session.id is not None:
                 self._background.start(self._farewell(session), f"{self._wire.party}: end a session")
 
@@ -291,3 +384,7 @@ class LegacyHttp:
             await self._wire.end(headers=session.headers, deadline_s=COURTESY_S)
         except UpstreamError:
             return  # The server forgets it by itself.
+
+
+def _about(uri: str, method: str) -> Callable[[int], bytes]:
+    return lambda number: messages.request(number, method, {"uri": uri})

@@ -8,15 +8,16 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import UpstreamGone
+from gateway.core.methods import METHODS
 from gateway.upstream import messages
 from gateway.upstream.http_wire import POST_HEADERS
 from gateway.upstream.link import list_params
+from gateway.upstream.listening import Listening
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from gateway.ports import ProgressSink, ToolReply, ToolSend
+    from gateway.ports import NoticeSink, Reply, Send
     from gateway.upstream.http_wire import HttpWire
     from gateway.upstream.messages import Answer, Message
 
@@ -27,59 +28,48 @@ _CODEC = "mcp.shared.inbound"
 
 
 class ModernHttp:
-    """Calls, lists and listens at 2026-07-28."""
+    """Requests, lists and listens at 2026-07-28."""
 
     era: messages.Era = "modern"
 
-    def __init__(self, wire: HttpWire, *, client: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        wire: HttpWire,
+        *,
+        client: Mapping[str, str],
+        clock: Callable[[], float],
+        random: Callable[[], float],
+    ) -> None:
         self._wire = wire
-        self._meta = messages.modern_meta(client)
+        self._meta = messages.ModernMeta(client)
         self._headers = {**POST_HEADERS, "MCP-Protocol-Version": messages.MODERN_VERSION}
+        self.listening = Listening(self._listen, wire.party, clock=clock, random=random)
 
     async def discover(self, *, deadline_s: float) -> Answer:
         """Ask what the server speaks and offers."""
         return await self._ask("server/discover", {}, deadline_s=deadline_s)
 
-    async def list_page(self, cursor: str | None, *, deadline_s: float) -> Answer:
-        """One page of ``tools/list``."""
-        return await self._ask("tools/list", list_params(cursor), deadline_s=deadline_s, strict=False)
+    async def list_page(self, method: str, cursor: str | None, *, deadline_s: float) -> Answer:
+        """One page of a list."""
+        return await self._ask(method, list_params(cursor), deadline_s=deadline_s, strict=False)
 
-    async def call_tool(
-        self, send: ToolSend, *, deadline_s: float, on_progress: ProgressSink | None
-    ) -> ToolReply:
-        """One call; leaving early closes the stream, which is how this revision cancels."""
+    async def call(self, send: Send, *, deadline_s: float, on_notice: NoticeSink | None) -> Reply:
+        """One request; leaving early closes the stream, which is how this revision cancels."""
         number = self._wire.number()
-        headers = {**self._headers, "Mcp-Method": "tools/call", **await _routing(send)}
+        headers = {**self._headers, "Mcp-Method": send.method, **await _routing(send)}
         answer = await self._wire.ask(
             number,
-            messages.tool_call(number, send, self._meta),
+            messages.request_for(number, send, self._meta.of(send)),
             headers=headers,
             deadline_s=deadline_s,
-            on_message=_progress(number, on_progress) if on_progress is not None else None,
+            on_message=_notices(number, on_notice) if on_notice is not None else None,
         )
-        return messages.tool_reply(answer, era="modern", party=self._wire.party)
+        return messages.reply_of(answer, send, era="modern", party=self._wire.party)
 
-    async def listen(self, on_changed: Callable[[], None]) -> bool:
-        """Subscribe to changes of the tools, until the stream ends.
-
-        Returns:
-            False if the server does not serve subscriptions after all.
-        """
-
-        async def take(message: Message) -> None:
-            if message.method == messages.TOOLS_CHANGED:
-                on_changed()
-
-        try:
-            answer = await self._ask(
-                "subscriptions/listen",
-                {"notifications": {"toolsListChanged": True}},
-                deadline_s=None,
-                on_message=take,
-            )
-        except UpstreamGone:
-            return True
-        return answer.error is None
+    async def _listen(
+        self, params: dict[str, Any], on_message: Callable[[Message], Awaitable[None]]
+    ) -> Answer:
+        return await self._ask("subscriptions/listen", params, deadline_s=None, on_message=on_message)
 
     async def _ask(
         self,
@@ -93,7 +83,7 @@ class ModernHttp:
         number = self._wire.number()
         return await self._wire.ask(
             number,
-            messages.request(number, method, {**params, "_meta": self._meta}),
+            messages.request(number, method, {**params, "_meta": self._meta.plain}),
             headers={**self._headers, "Mcp-Method": method},
             deadline_s=deadline_s,
             on_message=on_message,
@@ -101,20 +91,22 @@ class ModernHttp:
         )
 
 
-def _progress(number: int, sink: ProgressSink) -> Callable[[Message], Awaitable[None]]:
+def _notices(number: int, sink: NoticeSink) -> Callable[[Message], Awaitable[None]]:
     async def take(message: Message) -> None:
-        progress = messages.progress_of(message)
-        if progress is not None and progress[0] == number:
-            await sink(progress[1])
+        found = messages.notice_of(message)
+        if found is not None and found[0] in {None, number}:
+            await sink(found[1])
 
     return take
 
 
-async def _routing(send: ToolSend) -> dict[str, str]:
+async def _routing(send: Send) -> dict[str, str]:
     """``Mcp-Name`` and ``Mcp-Param-*``, which a router may read instead of the body."""
-    if not send.param_headers and _PLAIN.fullmatch(send.tool):
-        return {"Mcp-Name": send.tool}
+    if not METHODS[send.method].target:
+        return {}
+    if not send.param_headers and _PLAIN.fullmatch(send.name):
+        return {"Mcp-Name": send.name}
     # Its first import takes half a second, which the other calls must not wait for.
     codec: Any = sys.modules.get(_CODEC) or await asyncio.to_thread(importlib.import_module, _CODEC)
     headers: dict[str, str] = codec.mcp_param_headers(send.param_headers, send.arguments)
-    return {"Mcp-Name": codec.encode_header_value(send.tool), **headers}
+    return {"Mcp-Name": codec.encode_header_value(send.name), **headers}

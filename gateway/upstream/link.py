@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from gateway.ports import ProgressSink, ToolReply, ToolSend
+    from gateway.ports import AskSink, NoticeSink, Reply, Send
     from gateway.upstream.messages import Answer, Era
 
 
@@ -20,8 +20,36 @@ class Peer:
     protocol_version: str
     server: str = ""
     """Name and version as claimed; for people only."""
-    announces_tools: bool = False
-    """It says when its tools change."""
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    """What it announced."""
+    instructions: str = ""
+    """Its own words on how to use it."""
+
+    def offers(self, capability: str) -> bool:
+        """Whether it announced the capability."""
+        return isinstance(self.capabilities.get(capability), dict)
+
+    def says(self, capability: str, member: str) -> bool:
+        """Whether it announced that member of the capability."""
+        found = self.capabilities.get(capability)
+        return isinstance(found, dict) and found.get(member) is True
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """The lists whose changes it announces."""
+        return tuple(name for name in ("tools", "prompts", "resources") if self.says(name, "listChanged"))
+
+
+class LinkEvents(Protocol):
+    """What a link says without being asked."""
+
+    def list_changed(self) -> None:
+        """Something it offers changed."""
+        ...
+
+    def resource_updated(self, uri: str) -> None:
+        """A resource changed."""
+        ...
 
 
 class Link(Protocol):
@@ -40,18 +68,26 @@ class Link(Protocol):
         """Open what needs opening and negotiate the era; may be called again after a loss."""
         ...
 
-    async def call_tool(
-        self, send: ToolSend, *, deadline_s: float, on_progress: ProgressSink | None
-    ) -> ToolReply:
-        """One call; a cancelled coroutine cancels it upstream."""
+    async def call(
+        self, send: Send, *, deadline_s: float, on_notice: NoticeSink | None, on_ask: AskSink | None
+    ) -> Reply:
+        """One request; a cancelled coroutine cancels it upstream."""
         ...
 
-    async def list_page(self, cursor: str | None, *, deadline_s: float) -> Answer:
-        """One page of ``tools/list``; its result is only checked on the outside."""
+    async def list_page(self, method: str, cursor: str | None, *, deadline_s: float) -> Answer:
+        """One page of a list; its result is only checked on the outside."""
         ...
 
-    async def watch(self, on_changed: Callable[[], None]) -> None:
-        """Report changes of the tools until the link is lost; raises or returns then."""
+    async def subscribe(self, uri: str, *, deadline_s: float) -> None:
+        """Hear of changes of a resource, also after a reconnect."""
+        ...
+
+    def unsubscribe(self, uri: str) -> None:
+        """No longer."""
+        ...
+
+    async def watch(self, events: LinkEvents) -> None:
+        """Report what changes until the link is lost; raises or returns then."""
         ...
 
     async def aclose(self) -> None:
@@ -60,5 +96,5 @@ class Link(Protocol):
 
 
 def list_params(cursor: str | None) -> dict[str, Any]:
-    """The params of ``tools/list``."""
+    """The params of a list."""
     return {} if cursor is None else {"cursor": cursor}

@@ -13,20 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from gateway.core.strict_json import check_json, read_json
-from gateway.errors import (
-    InvalidParams,
-    MalformedMessage,
-    UpstreamGarbled,
-    UpstreamNeedsInput,
-    UpstreamRefused,
-)
-from gateway.ports import ToolReply
+from gateway.core.capabilities import speaks_tasks
+from gateway.core.methods import METHODS
+from gateway.core.strict_json import check_json
+from gateway.errors import MalformedMessage, UpstreamGarbled, UpstreamRefused
+from gateway.ports import Notice, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.ports import ToolSend
+    from gateway.bridge.inputs import InputAnswer
+    from gateway.ports import Send
 
 Era = Literal["modern", "legacy"]
 
@@ -38,8 +35,17 @@ UNSUPPORTED_VERSION = -32022
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 
-TOOLS_CHANGED = "notifications/tools/list_changed"
+LIST_CHANGES = frozenset(
+    {
+        "notifications/tools/list_changed",
+        "notifications/prompts/list_changed",
+        "notifications/resources/list_changed",
+    }
+)
+RESOURCE_UPDATED = "notifications/resources/updated"
+ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 PROGRESS = "notifications/progress"
+LOG = "notifications/message"
 
 OFF_LOOP_BYTES = 256 << 10
 """Larger messages are read in a thread."""
@@ -111,28 +117,41 @@ def notification(method: str, params: Mapping[str, Any] | None = None) -> bytes:
     return _write({"jsonrpc": "2.0", "method": method} | ({} if params is None else {"params": params}))
 
 
-def tool_call(number: int, send: ToolSend, meta: Mapping[str, Any]) -> bytes:
-    """A ``tools/call`` whose arguments are spliced in as they are; its number is also the progress token."""
+def request_for(number: int, send: Send, meta: Mapping[str, Any]) -> bytes:
+    """A request whose params are spliced in as they are; its number is also the progress token."""
     merged = {**send.meta, **meta}
     if send.wants_progress:
         merged["progressToken"] = number
-    params: dict[str, Any] = {"name": send.tool, "arguments": msgspec.Raw(send.arguments_json)}
-    if merged:
-        params["_meta"] = merged
-    return request(number, "tools/call", params)
+    params = {**send.params, "_meta": merged} if merged else send.params
+    return request(number, send.method, params)
 
 
-def modern_meta(client: Mapping[str, str]) -> dict[str, Any]:
+class ModernMeta:
     """The members that 2026-07-28 requires in the ``_meta`` of every request."""
-    return {
-        f"{_META_PREFIX}protocolVersion": MODERN_VERSION,
-        f"{_META_PREFIX}clientInfo": client,
-        f"{_META_PREFIX}clientCapabilities": {},
-    }
+
+    def __init__(self, client: Mapping[str, str]) -> None:
+        self._client = client
+        self.plain = self._members({})
+
+    def of(self, send: Send) -> dict[str, Any]:
+        """For one request: with what its caller can be asked, and how much of the log it wants."""
+        if not send.capabilities and not send.log_level:
+            return self.plain
+        members = self._members(send.capabilities)
+        if send.log_level:
+            members[f"{_META_PREFIX}logLevel"] = send.log_level
+        return members
+
+    def _members(self, capabilities: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            f"{_META_PREFIX}protocolVersion": MODERN_VERSION,
+            f"{_META_PREFIX}clientInfo": self._client,
+            f"{_META_PREFIX}clientCapabilities": capabilities,
+        }
 
 
 def reply_to(message: Message) -> bytes:
-    """Our answer to a request of the upstream: ``ping`` is served, everything else declined."""
+    """Our answer to a request of the upstream that is not for an agent: ``ping``, or anything declined."""
     answer = {"jsonrpc": "2.0", "id": message.id}
     if message.method == "ping":
         return _write(answer | {"result": {}})
@@ -145,6 +164,14 @@ def reply_to(message: Message) -> bytes:
             }
         }
     )
+
+
+def answer_ask(message: Message, answer: InputAnswer) -> bytes:
+    """The agent's answer to a request of the upstream."""
+    head = {"jsonrpc": "2.0", "id": message.id}
+    if answer.result is not None:
+        return _write(head | {"result": msgspec.Raw(answer.result)})
+    return _write(head | {"error": msgspec.Raw(answer.error or b"null")})
 
 
 def outline(body: bytes) -> tuple[int | str | None, str | None]:
@@ -262,48 +289,104 @@ def answer_to(number: int, message: Message, *, party: str, **extra: Any) -> Ans
     return Answer(result=message.result, error=message.error, members=message.members, **extra)
 
 
-def tool_reply(answer: Answer, *, era: Era, party: str) -> ToolReply:
-    """Read an answer to ``tools/call``.
+def reply_of(answer: Answer, send: Send, *, era: Era, party: str) -> Reply:
+    """Read the answer to a request.
 
     Raises:
-        UpstreamNeedsInput: ``input_required``.
         UpstreamRefused: the version agreed on is no longer spoken.
-        UpstreamGarbled: an unknown ``resultType``, or an ``isError`` that is not a boolean.
+        UpstreamGarbled: a ``resultType`` that cannot be an answer to this, or an ``isError`` that is
+            not a boolean.
     """
+    modern = era == "modern"
     if (error := answer.error_object) is not None:
         if error.code == UNSUPPORTED_VERSION:
             raise UpstreamRefused(
                 f"{party} no longer speaks the protocol version it agreed to", sent=True, status=400
             )
-        return ToolReply(error=answer.error)
-    kind = answer.members.get("resultType", "complete")
+        return Reply(error=answer.error, modern=modern)
     # Legacy results have no resultType; what a legacy server puts there is one more unknown member.
-    if era == "modern" and kind != "complete":
-        if kind == "input_required":
-            raise UpstreamNeedsInput(
-                f"{party} asks for input before it answers, which is not carried", sent=True
-            )
+    kind = answer.members.get("resultType", "complete") if modern else _legacy_kind(answer, send)
+    if kind != "complete" and not _may_answer(kind, send):
         raise UpstreamGarbled(
-            f"{party} answered with resultType {shown(str(kind))!r}, which is unknown", sent=True
+            f"{party} answered with resultType {shown(str(kind))!r}, which is no answer to {send.method}",
+            sent=True,
         )
-    is_error = answer.members.get("isError")
+    is_error = answer.members.get("isError") if send.method in _WITH_IS_ERROR else None
     if is_error is not None and not isinstance(is_error, bool):
         raise UpstreamGarbled(f"{party} answered with an isError that is not true or false", sent=True)
-    return ToolReply(result=answer.result, is_error=is_error is True)
+    return Reply(result=answer.result, is_error=is_error is True, kind=kind, modern=modern)
 
 
-def progress_of(message: Message) -> tuple[int, dict[str, Any]] | None:
-    """The token of a progress notification and its other params; None if it is none, or not one of ours."""
-    if message.method != PROGRESS:
+_WITH_IS_ERROR = frozenset({"tools/call", "tasks/result"})
+
+
+def _legacy_kind(answer: Answer, send: Send) -> str:
+    return "task" if "task" in send.params and isinstance(answer.members.get("task"), dict) else "complete"
+
+
+def _may_answer(kind: object, send: Send) -> bool:
+    if kind == "input_required":
+        return METHODS[send.method].rounds
+    return (
+        kind == "task"
+        and send.method == "tools/call"
+        and ("task" in send.params or speaks_tasks(send.capabilities))
+    )
+
+
+def notice_of(message: Message) -> tuple[int | None, Notice] | None:
+    """A notification that belongs to a request, and that request's number if it says so.
+
+    Returns:
+        None if it is no such notification, or its token is not one of ours.
+    """
+    if message.method not in {PROGRESS, LOG}:
         return None
     try:
-        params = read_json(message.params)
-    except (MalformedMessage, InvalidParams):
+        check_json(message.params)
+        params = _read_members(message.params)
+    except (MalformedMessage, msgspec.DecodeError):
         return None
-    if not isinstance(params, dict):
+    if message.method == LOG:
+        params.pop("_meta", None)
+        return None, Notice(method=LOG, params=params)
+    token = bytes(params.pop("progressToken", msgspec.Raw(b""))).strip()
+    params.pop("_meta", None)
+    return (int(token), Notice(method=PROGRESS, params=params)) if _OUR_TOKEN.fullmatch(token) else None
+
+
+_read_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_OUR_TOKEN = re.compile(rb"[0-9]{1,15}")
+
+
+def updated_uri(message: Message) -> str | None:
+    """The URI of a ``notifications/resources/updated``; None if it names none."""
+    try:
+        return msgspec.json.decode(message.params, type=_Updated).uri
+    except msgspec.DecodeError:
         return None
-    token = params.pop("progressToken", None)
-    return (token, params) if type(token) is int else None
+
+
+class _Updated(msgspec.Struct):
+    uri: str
+
+
+def subscription_of(message: Message) -> int | None:
+    """Our ``subscriptions/listen`` request that a notification belongs to (2026-07-28)."""
+    if b"subscriptionId" not in message.params:
+        return None
+    try:
+        return msgspec.json.decode(message.params, type=_Subscribed).meta.subscription
+    except msgspec.DecodeError:
+        return None
+
+
+class _SubscribedMeta(msgspec.Struct):
+    subscription: int = msgspec.field(name=f"{_META_PREFIX}subscriptionId")
+
+
+class _Subscribed(msgspec.Struct):
+    meta: _SubscribedMeta = msgspec.field(name="_meta")
 
 
 _UNPRINTABLE = re.compile(r"[^ -~]+")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gateway.background import Background
     from gateway.egress import Egress
-    from gateway.ports import Upstream, UpstreamHealth
+    from gateway.ports import Upstream, UpstreamEvents, UpstreamHealth
     from gateway.upstream.link import Link
     from gateway.upstream.settings import UpstreamSettings
 
@@ -68,7 +68,7 @@ def upstream_for(
             f"start it, or fix `url` under upstreams.{upstream}",
         )
     else:
-        link = StdioLink(upstream, settings, client=client_claim(), clock=clock)
+        link = StdioLink(upstream, settings, background, client=client_claim(), clock=clock, random=random)
         first_pause_s, steady_s = CHILD_FIRST_PAUSE_S, CHILD_STEADY_S
         next_step = f"run its `command` by hand to see why, or fix it under upstreams.{upstream}"
     return UpstreamConnection(
@@ -122,10 +122,10 @@ class UpstreamPool:
                 next_step="add it under `upstreams`, or remove `disabled`",
             ) from None
 
-    async def start(self, on_tools_changed: Callable[[str], None]) -> None:
+    async def start(self, events: UpstreamEvents) -> None:
         """Begin connecting all; returns at once."""
         for upstream in self:
-            await upstream.start(on_tools_changed)
+            await upstream.start(events)
 
     def health(self) -> dict[str, UpstreamHealth]:
         """The state of each, by id."""

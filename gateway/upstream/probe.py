@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _NOT_ABOUT_THE_ERA = frozenset({401, 403, *range(300, 400)})
 
 
+INSTRUCTIONS_CHARACTERS_MAX = 16_384
+"""Of a server's instructions; what is beyond is cut."""
+
+
 class Dialogue(Protocol):
     """The two opening questions, over some transport."""
 
@@ -99,7 +103,8 @@ def _read_discover(members: Mapping[str, Any]) -> Peer:
         era="modern",
         protocol_version=MODERN_VERSION,
         server=_server_name(named or members.get("serverInfo")),
-        announces_tools=_announces_tools(members),
+        capabilities=_capabilities(members),
+        instructions=_instructions(members),
     )
 
 
@@ -127,7 +132,8 @@ def read_initialize(answer: Answer, party: str) -> Peer:
         era="legacy",
         protocol_version=version,
         server=_server_name(answer.members.get("serverInfo")),
-        announces_tools=_announces_tools(answer.members),
+        capabilities=_capabilities(answer.members),
+        instructions=_instructions(answer.members),
     )
 
 
@@ -148,7 +154,11 @@ def _server_name(claimed: object) -> str:
     return shown(f"{claimed.get('name', '')} {claimed.get('version', '')}".strip(), chars_max=80)
 
 
-def _announces_tools(members: Mapping[str, Any]) -> bool:
-    capabilities = members.get("capabilities")
-    tools = capabilities.get("tools") if isinstance(capabilities, dict) else None
-    return isinstance(tools, dict) and tools.get("listChanged") is True
+def _capabilities(members: Mapping[str, Any]) -> dict[str, Any]:
+    claimed = members.get("capabilities")
+    return claimed if isinstance(claimed, dict) else {}
+
+
+def _instructions(members: Mapping[str, Any]) -> str:
+    claimed = members.get("instructions")
+    return claimed[:INSTRUCTIONS_CHARACTERS_MAX] if isinstance(claimed, str) else ""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from gateway.upstream.incoming import Incoming
     from gateway.upstream.link import Peer
 
 Key = tuple[str, ...]
@@ -17,9 +19,20 @@ Key = tuple[str, ...]
 class Session:
     """One handshake's result; ``opening`` makes concurrent first users wait for a single handshake."""
 
-    __slots__ = ("headers", "id", "in_flight", "opening", "peer", "used_at_s")
+    __slots__ = (
+        "capabilities", "headers", "id", "in_flight", "incoming", "log_level", "opening", "peer", "stream",
+        "used_at_s",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, incoming: Callable[[Session], Incoming], capabilities: Mapping[str, Any]) -> None:
+        self.capabilities = capabilities
+        """What was declared in its ``initialize``."""
+        self.incoming = incoming(self)
+        """Where what the server says unasked goes."""
+        self.log_level = ""
+        """What the server was last told with ``logging/setLevel``."""
+        self.stream: asyncio.Task[None] | None = None
+        """Reads the session's GET stream, where one is needed."""
         self.id: str | None = None
         self.peer: Peer | None = None
         self.headers: dict[str, str] = {}
@@ -41,13 +54,25 @@ class Session:
         self.id = None
         self.peer = None
         self.headers = {}
+        self.log_level = ""
+        if self.stream is not None:
+            self.stream.cancel()
+            self.stream = None
 
 
 class SessionTable:
     """Sessions by key, least recently used first."""
 
-    def __init__(self, *, sessions_max: int, idle_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        sessions_max: int,
+        idle_s: float,
+        clock: Callable[[], float],
+        incoming: Callable[[Session], Incoming],
+    ) -> None:
         self._sessions_max = sessions_max
+        self._incoming = incoming
         self._idle_s = idle_s
         self._clock = clock
         self._sessions: OrderedDict[Key, Session] = OrderedDict()
@@ -55,11 +80,11 @@ class SessionTable:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def take(self, key: Key) -> Session:
-        """The session of this key, new or kept."""
+    def take(self, key: Key, capabilities: Mapping[str, Any] = MappingProxyType({})) -> Session:
+        """The session of this key, new (with these client capabilities) or kept."""
         session = self._sessions.get(key)
         if session is None:
-            session = self._sessions[key] = Session()
+            session = self._sessions[key] = Session(self._incoming, capabilities)
         else:
             self._sessions.move_to_end(key)
         session.used_at_s = self._clock()

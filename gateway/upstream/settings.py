@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from gateway.core.capabilities import Grant
+
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
@@ -58,6 +60,9 @@ class UpstreamSettings(BaseModel):
 
     read_only: tuple[str, ...] = Field((), description="tools the operator states to change nothing")
     idempotent: tuple[str, ...] = Field((), description="tools the operator states to be safe to repeat")
+    grants: tuple[Grant, ...] = Field(
+        (), description="what the server may ask of an agent's side: sampling, elicitation, roots"
+    )
     era: Literal["auto", "modern", "legacy"] = Field(
         "auto", description="protocol era; auto asks the upstream"
     )
@@ -65,7 +70,10 @@ class UpstreamSettings(BaseModel):
     connect_timeout_s: float = Field(5, gt=0, le=60, description="to an established connection, TLS included")
     probe_timeout_s: float = Field(5, gt=0, le=60, description="for the answer to server/discover")
     start_timeout_s: float = Field(60, gt=0, le=600, description="for a child process to answer initialize")
-    call_timeout_s: float = Field(60, gt=0, le=86_400, description="upper bound of one tools/call")
+    call_timeout_s: float = Field(60, gt=0, le=86_400, description="upper bound of one request")
+    input_timeout_s: float = Field(
+        300, gt=0, le=3600, description="how long what the server asked of an agent's side may take"
+    )
     list_timeout_s: float = Field(
         15, gt=0, le=600, description="for initialize over HTTP, and for each page of tools/list"
     )
@@ -73,10 +81,15 @@ class UpstreamSettings(BaseModel):
     answer_elements_max: int = Field(
         200_000, ge=100, description="members and array elements of one answer, all levels together"
     )
-    tools_max: int = Field(1000, ge=1, description="tools over all pages")
-    pages_max: int = Field(100, ge=1, description="pages of one tools/list")
+    tools_max: int = Field(
+        1000, ge=1, description="tools over all pages; likewise prompts, resources, templates"
+    )
+    pages_max: int = Field(100, ge=1, description="pages of one list")
     sessions_max: int = Field(256, ge=1, description="legacy sessions kept open at once")
     session_idle_s: float = Field(600, gt=0, description="an unused legacy session is ended after this")
+    children_max: int = Field(
+        8, ge=1, description="further child processes, one for each caller that the server may ask"
+    )
     stderr_bytes_max: int = Field(64 << 10, ge=0, description="of a child's last words kept for error texts")
     noise_lines_max: int = Field(
         10_000, ge=1, description="lines of a child that answer nothing, between two answers"

@@ -108,6 +108,13 @@ class EmbeddedEngine:
         answer = await self._workers.evaluate(release, evaluation, until_s=until_s)
         return read_answer(answer, revision=release.loaded.revision)
 
+    def rules_out(self, evaluation: Mapping[str, Any], *, unknown: tuple[str, ...]) -> bool:
+        """Whether it is certain that this is denied, whatever the unknown members are."""
+        release = self._release
+        return release is not None and release.rules_out(
+            evaluation, unknown=unknown, steps_max=self._loop_steps_max
+        )
+
     def health(self) -> EngineHealth:
         """The state now, without I/O."""
         return EngineHealth(

@@ -18,6 +18,34 @@ import rego.v1
 # The tool is on the operator's read-only list (configuration, never the server's own claim).
 read_only if input.resource.labels[_] == "read_only"
 
+# The request calls a tool.
+calls if input.action.name == "tools/call"
+
+# It calls a tool that is on the operator's read-only list.
+calls_read_only if {
+	calls
+	read_only
+}
+
+# It reads what a server offers for reading: a prompt, a resource, a completion, changes of a resource.
+reads if reading[input.action.name]
+
+reading := {"prompts/get", "resources/read", "resources/subscribe", "completion/complete"}
+
+# It follows, feeds or ends a task that the same principal began with a call.
+follows_task if input.resource.type == "task"
+
+# A server asks something of the agent's side, which the operator's configuration grants it.
+asked_by_server if input.resource.type == "agent"
+
+# The resource is one that its server lists, or that a template of it stands for.
+listed if {
+	input.resource.type == "resource"
+	not unlisted
+}
+
+unlisted if input.resource.labels[_] == "unlisted"
+
 # The subject has this role.
 has_role(role) if input.subject.roles[_] == role
 

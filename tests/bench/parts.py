@@ -25,13 +25,14 @@ LINE_BYTES = 1024
 
 def policy_input() -> dict[str, Any]:
     """The document the gateway would ask about the bench's call."""
-    from gateway.core.call import tool_call
-    from gateway.core.definition import ToolDefinition, parse_definition
+    from gateway.core.call import canonical_call
+    from gateway.core.definition import Definition, Listed, parse_definition
     from gateway.core.evaluation import evaluation_request
     from gateway.core.principal import Caller, Principal, Subject
 
-    definition = parse_definition("bench", {"name": "echo", "inputSchema": {"type": "object"}})
-    assert isinstance(definition, ToolDefinition)
+    value = {"name": "echo", "inputSchema": {"type": "object"}}
+    definition = parse_definition("bench", Listed(raw=json.dumps(value).encode(), value=value))
+    assert isinstance(definition, Definition)
     subject = Subject(id="ana@example.com", roles=("support",))
     caller = Caller(
         principal=Principal(subject=subject, agent="bench", tenant="acme"),
@@ -40,7 +41,8 @@ def policy_input() -> dict[str, Any]:
         client="toolgate-bench 1",
         ip="127.0.0.1",
     )
-    call = tool_call("bench", "echo", {"text": "c17 the quick brown fox; order A-1001", "number": 7})
+    arguments = {"text": "c17 the quick brown fox; order A-1001", "number": 7}
+    call = canonical_call("tools/call", "bench", "echo", arguments)
     now_us = time.time_ns() // 1000
     return evaluation_request(call, definition, caller, now_us=now_us, zone=datetime.UTC)
 

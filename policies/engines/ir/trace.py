@@ -59,6 +59,9 @@ class Trace:
     reads: set[str] = field(default_factory=set)
     """The read-set: JSON Pointers into the input that were looked up, there or not."""
 
+    scans: set[str] = field(default_factory=set)
+    """Of the read-set, the members that were gone through whole."""
+
     _pointers: dict[int, str] = field(default_factory=dict)
     _place: tuple[str, int] = ("", 0)
 
@@ -104,6 +107,11 @@ class Trace:
         pointer = self._pointers.get(id(source))
         if pointer is not None:
             self.reads.add(pointer)
+            self.scans.add(pointer)
+
+    def pointer_of(self, value: Value) -> str | None:
+        """Where in the input this very array or object stands; None if it is no part of it."""
+        return self._pointers.get(id(value))
 
     def _keep(self, events: list[Any], event: Any) -> None:
         if len(events) < EVENTS_MAX:

@@ -1,17 +1,28 @@
-# The policy to begin with: what the operator lists as read-only may be called, everything else waits
-# for a person. Copy it, then add rule packages of your own beside it; a tool that a rule of yours
+# The policy to begin with: tools that the operator lists as read-only may be called, every other tool
+# waits for a person. Copy it, then add rule packages of your own beside it; a tool that a rule of yours
 # should let through without asking has to be taken out of the hold below.
+#
+# Prompts, resources and completions are for reading by the protocol's own definition. A task is what became
+# of a call that was decided when it was made. What a server may ask of the agent's side (sampling,
+# elicitation, roots) has been granted to it in the configuration, or never gets here.
 package toolgate.rules.starter
 
 import data.toolgate.lib
 import rego.v1
 
-allow if lib.read_only
+allow if lib.calls_read_only
+
+allow if lib.reads
+
+allow if lib.follows_task
+
+allow if lib.asked_by_server
 
 hold contains {
 	"code": "not_read_only",
 	"by": "reviewer",
 	"why": "this tool is not on the operator's read-only list, so a person decides",
 } if {
+	lib.calls
 	not lib.read_only
 }

@@ -68,7 +68,7 @@ ENDLESS = {
     "secret_bomb": (UpstreamGarbled, 20),
     "many_elements": (UpstreamGarbled, 20),
     "endless_trailers": (UpstreamError, 5),
-    "endless_informational": (UpstreamTimeout, 0.5),
+    "endless_informational": (UpstreamGarbled, 20),
     "endless_comments": (UpstreamTimeout, 0.5),
     "drip": (UpstreamTimeout, 0.5),
     "silent": (UpstreamTimeout, 0.5),

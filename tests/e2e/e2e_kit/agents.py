@@ -166,6 +166,15 @@ KINDS = {
 }
 
 
+# Libraries whose agents hand a tool's answer to a model, and hide the rest: tests/e2e/test_agent_libraries.py.
+# kind -> (its driver, the variable that names a Python that has it)
+LIBRARIES = {
+    "langchain": ("langchain_client.py", "TOOLGATE_LANGCHAIN_PYTHON"),
+    "openai-agents": ("openai_agents_client.py", "TOOLGATE_AGENTS_PYTHON"),
+    "pydantic-ai": ("pydantic_ai_client.py", "TOOLGATE_AGENTS_PYTHON"),
+}
+
+
 def client_kinds(*, era: str = "") -> list[Any]:
     """Client libraries as test parameters, marked with the system part they need."""
     return [
@@ -177,8 +186,11 @@ def client_kinds(*, era: str = "") -> list[Any]:
 
 def start_client(kind: str, folder: Path, node_modules: Any) -> ClientProcess:
     """The driver process of a kind; ``node_modules()`` names the folder where npm put the TypeScript clients."""
-    mode = KINDS[kind][1]
     log = folder / f"{kind}.log"
+    if kind in LIBRARIES:
+        driver, python = LIBRARIES[kind]
+        return ClientProcess([os.environ[python], str(DRIVERS / driver)], log)
+    mode = KINDS[kind][1]
     if kind.startswith("typescript"):
         script = node_modules() / "client.mjs"
         return ClientProcess(["node", str(script), kind.rpartition("-")[2]], log, mode=mode)

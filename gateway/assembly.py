@@ -1,0 +1,253 @@
+"""The agents' plane put together: everything between a port and the upstreams; half of the root."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import secrets
+import time
+import zoneinfo
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gateway.admission import Admission, UpstreamFacts
+from gateway.catalogue.arrivals import Arrivals
+from gateway.catalogue.param_headers import read_param_headers
+from gateway.catalogue.snapshot import CatalogueStore
+from gateway.core.definition import Kind
+from gateway.core.principal import Principal, Subject
+from gateway.downstream.announcements import Announcements
+from gateway.downstream.answers import Answers
+from gateway.downstream.endpoint import AgentEndpoint
+from gateway.downstream.lists import Lists
+from gateway.downstream.load import Load
+from gateway.downstream.refusals import Refusals
+from gateway.downstream.requests import Requests
+from gateway.downstream.serving import Serving
+from gateway.downstream.sessions import Session, Sessions
+from gateway.downstream.streams import OpenStreams, Topic
+from gateway.downstream.subscriptions import Subscriptions
+from gateway.downstream.surface import Surface
+from gateway.downstream.task_ids import TaskIds
+from gateway.downstream.wire import Wire
+from gateway.enforcement import Enforcement, EnforcementSettings
+from gateway.identity.tokens import TokenDirectory
+from gateway.inputs.rounds import InputRounds, RoundSettings
+from gateway.visibility import Visibility
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.admission import Report
+    from gateway.background import Background
+    from gateway.config.loading import Configuration
+    from gateway.config.settings import Settings
+    from gateway.core.seal import Seal
+    from gateway.data import LocalAgent
+    from gateway.listener import Listener
+    from gateway.ports import Telemetry, Upstream
+    from gateway.trail import Trail
+    from gateway.upstream.pool import UpstreamPool
+    from policies.ports import PolicyEngine
+
+VERSION = importlib.metadata.version("toolgate")
+SERVER_INFO = {"name": "toolgate", "version": VERSION}
+INSTRUCTIONS = (
+    "Tools behind a gateway: every call is decided by policy and recorded. A denied call says which rule "
+    "denied it and what would pass; do not work around a denial."
+)
+
+_TOPICS = {
+    Kind.TOOL: Topic.TOOLS,
+    Kind.PROMPT: Topic.PROMPTS,
+    Kind.RESOURCE: Topic.RESOURCES,
+    Kind.TEMPLATE: Topic.RESOURCES,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the plane stands on; opened and closed by the gateway."""
+
+    pool: UpstreamPool
+    engine: PolicyEngine
+    trail: Trail
+    telemetry: Telemetry
+    background: Background
+    seal: Seal
+    report: Report
+
+
+class UpstreamNews:
+    """What upstreams say without being asked, to those whom it concerns."""
+
+    def __init__(self, admission: Admission, subscriptions: Subscriptions) -> None:
+        """Take both listeners."""
+        self._admission = admission
+        self._subscriptions = subscriptions
+
+    def list_changed(self, upstream: str) -> None:
+        """List again; agents are told once it is known what changed."""
+        self._admission.changed(upstream)
+
+    def resource_updated(self, upstream: str, uri: str) -> None:
+        """Tell whoever subscribed."""
+        self._subscriptions.updated(upstream, uri)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPlane:
+    """The parts that the gateway starts, stops and reports on."""
+
+    endpoint: AgentEndpoint
+    catalogue: CatalogueStore
+    admission: Admission
+    news: UpstreamNews
+    load: Load
+    streams: OpenStreams
+    refusals: Refusals
+    rounds: InputRounds
+
+
+def agent_plane(
+    configuration: Configuration, port: Listener, local: LocalAgent | None, parts: Parts
+) -> AgentPlane:
+    """Compose it; nothing runs yet."""
+    settings = configuration.settings
+    upstreams: dict[str, Upstream] = {one.id: one for one in parts.pool}
+    ids = frozenset(upstreams)
+    catalogue = CatalogueStore()
+    until_s = asyncio.get_running_loop().time() + settings.limits.first_listing_s
+    arrivals = Arrivals(upstreams, until_s=until_s)
+    admission = Admission(
+        upstreams=upstreams,
+        facts={name: _facts(one) for name, one in settings.upstreams.items() if name in upstreams},
+        replace=catalogue.replace,
+        audit=parts.trail,
+        read_param_headers=read_param_headers,
+        report=parts.report,
+        arrived=arrivals.arrived,
+    )
+    rounds = _rounds(configuration, parts)
+    enforcement = _enforcement(configuration, parts, catalogue, upstreams, rounds)
+    load, streams, refusals = Load(settings.limits), OpenStreams(settings.limits), Refusals(parts.trail)
+    catalogue.on_change(lambda upstream, kind: streams.list_changed(upstream, _TOPICS[kind]))
+    subscriptions = Subscriptions(lambda upstream, uri: upstreams[upstream].unsubscribe(uri))
+    task_ids = TaskIds(parts.seal)
+    surface = Surface(
+        requests=Requests(catalogue, ids, task_ids),
+        answers=Answers(task_ids),
+        lists=Lists(_visibility(configuration, parts, catalogue).of),
+        announcements=Announcements(catalogue, ids, instructions=INSTRUCTIONS),
+        subscriptions=subscriptions,
+        enforcement=enforcement,
+        first_listing=arrivals.of,
+        server_info=SERVER_INFO,
+    )
+
+    def ended(session: Session) -> None:
+        subscriptions.drop(session, session.subscribed or ())
+
+    endpoint = AgentEndpoint(
+        wire=Wire(settings.limits, listen_host=port.host, listen_port=port.port),
+        authenticate=_directory(settings, local).authenticate,
+        upstream_ids=ids,
+        serving=Serving(
+            surface, settings.limits, streams=streams, load=load, start_task=parts.background.start
+        ),
+        sessions=Sessions(
+            settings.limits,
+            monotonic_s=time.monotonic,
+            new_id=lambda: secrets.token_hex(16),
+            ended=ended,
+        ),
+        refusals=refusals,
+    )
+    return AgentPlane(
+        endpoint=endpoint,
+        catalogue=catalogue,
+        admission=admission,
+        news=UpstreamNews(admission, subscriptions),
+        load=load,
+        streams=streams,
+        refusals=refusals,
+        rounds=rounds,
+    )
+
+
+def clock_us() -> int:
+    """Microseconds since the Unix epoch; the one wall clock of the process."""
+    return time.time_ns() // 1000
+
+
+def _rounds(configuration: Configuration, parts: Parts) -> InputRounds:
+    settings = configuration.settings
+    return InputRounds(
+        policy=parts.engine,
+        audit=parts.trail,
+        seal=parts.seal,
+        settings=RoundSettings(
+            grants={name: frozenset(one.grants) for name, one in settings.upstreams.items()},
+            input_timeout_s={name: one.input_timeout_s for name, one in settings.upstreams.items()},
+            policy_deadline_s=settings.policy.deadline_s,
+            shadow=configuration.shadow,
+            zone=zoneinfo.ZoneInfo(settings.zone),
+        ),
+        clock_us=clock_us,
+        new_id=lambda: secrets.token_hex(16),
+        start_task=parts.background.start,
+    )
+
+
+def _enforcement(
+    configuration: Configuration,
+    parts: Parts,
+    catalogue: CatalogueStore,
+    upstreams: Mapping[str, Upstream],
+    rounds: InputRounds,
+) -> Enforcement:
+    settings = configuration.settings
+    return Enforcement(
+        catalogue=catalogue,
+        policy=parts.engine,
+        audit=parts.trail,
+        upstreams=upstreams,
+        telemetry=parts.telemetry,
+        rounds=rounds,
+        settings=EnforcementSettings(
+            policy_deadline_s=settings.policy.deadline_s,
+            call_deadline_s={name: one.call_timeout_s for name, one in settings.upstreams.items()},
+            shadow=configuration.shadow,
+            zone=zoneinfo.ZoneInfo(settings.zone),
+        ),
+        clock_us=clock_us,
+        monotonic_s=time.monotonic,
+        new_call_id=lambda: secrets.token_hex(12),
+    )
+
+
+def _visibility(configuration: Configuration, parts: Parts, catalogue: CatalogueStore) -> Visibility:
+    return Visibility(
+        catalogue,
+        parts.engine,
+        policy_revision=lambda: parts.engine.health().revision,
+        shadow=configuration.shadow,
+        clock_us=clock_us,
+        monotonic_s=time.monotonic,
+        zone=zoneinfo.ZoneInfo(configuration.settings.zone),
+    )
+
+
+def _directory(settings: Settings, local: LocalAgent | None) -> TokenDirectory:
+    agents = settings.agents if local is None else (local.settings,)
+    anonymous = Principal(subject=Subject(id="anonymous"), agent="anonymous")
+    return TokenDirectory(agents, anonymous=anonymous if settings.anonymous == "allow" else None)
+
+
+def _facts(settings: Any) -> UpstreamFacts:
+    return UpstreamFacts(
+        read_only=frozenset(settings.read_only),
+        idempotent=frozenset(settings.idempotent),
+        list_deadline_s=settings.list_timeout_s,
+        tools_max=settings.tools_max,
+    )

@@ -1,0 +1,1 @@
+"""What upstreams ask of the agent's side: judged, put, parked, answered."""

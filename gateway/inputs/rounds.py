@@ -1,0 +1,348 @@
+"""What an upstream asks of the agent's side in the middle of a call: judged, recorded, put, answered.
+
+The two eras ask differently, so there are four ways. An agent of the session era is asked while its call
+runs; one of 2026-07-28 gets an ``input_required`` result and comes again with the answers. An upstream of
+2026-07-28 answers ``input_required`` and forgets; one of the session era keeps the call open meanwhile,
+so its call is parked here, in memory, until the agent comes back or has taken too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gateway.bridge.inputs import (
+    InputAnswer,
+    answer_problem,
+    as_result,
+    input_requests,
+    read_input_required,
+    signed,
+)
+from gateway.core.call import canonical_call
+from gateway.core.capabilities import NEEDED, lacking
+from gateway.core.decision import Decision, Effect, decide, refusal
+from gateway.core.evaluation import evaluation_request
+from gateway.core.record import Record, input_record
+from gateway.core.seal import SealBroken
+from gateway.errors import (
+    GatewayError,
+    InputRefused,
+    MalformedMessage,
+    Overloaded,
+    RequestStateRefused,
+    UpstreamGarbled,
+    UpstreamNeedsInput,
+)
+from gateway.inputs.fitness import unfit_elicitation
+from gateway.inputs.parked import ParkedCall, declined
+from policies.errors import PolicyUnavailable
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+
+    from gateway.bridge.inputs import InputAsk
+    from gateway.core.call import Call
+    from gateway.core.principal import Caller
+    from gateway.core.seal import Seal
+    from gateway.ports import AskSink, AuditTrail, Policy, Reply
+
+STATE = "request state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundSettings:
+    """Bounds of asking."""
+
+    grants: Mapping[str, frozenset[str]]
+    """By upstream: what it may ask at all."""
+    input_timeout_s: Mapping[str, float]
+    """By upstream: how long the agent's side may take."""
+    policy_deadline_s: float
+    shadow: bool = False
+    """Ask policy and record, and let through what is granted."""
+    parked_max: int = 1000
+    parked_per_principal_max: int = 16
+    zone: datetime.tzinfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedInput:
+    """What an agent of 2026-07-28 is answered instead of a result."""
+
+    requests: bytes | None
+    """The member ``inputRequests``; None for a round that only carries state."""
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """What an agent brought back: checked, unsealed, cut down to what was asked."""
+
+    responses: dict[str, bytes]
+    upstream_state: str | None
+    parked: ParkedCall | None
+
+    @property
+    def responses_json(self) -> bytes:
+        """As one object; for the record and for the upstream."""
+        return msgspec.json.encode({key: msgspec.Raw(value) for key, value in self.responses.items()})
+
+
+class InputRounds:
+    """Everything about asking that the enforcement flow leaves to it."""
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        audit: AuditTrail,
+        seal: Seal,
+        settings: RoundSettings,
+        clock_us: Callable[[], int],
+        new_id: Callable[[], str],
+        start_task: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None] | None],
+    ) -> None:
+        """Take ports; ``new_id`` must be unguessable."""
+        self._policy = policy
+        self._audit = audit
+        self._seal = seal
+        self._settings = settings
+        self._clock_us = clock_us
+        self._new_id = new_id
+        self._start_task = start_task
+        self._parked: dict[str, ParkedCall] = {}
+        self._used: dict[str, int] = {}
+        """Ids of states that were brought back, with when they expire: each is good once."""
+
+    def grants(self, upstream: str) -> frozenset[str]:
+        """What an upstream may ask at all."""
+        return self._settings.grants.get(upstream, frozenset())
+
+    async def judge(self, call_id: str, call: Call, caller: Caller, ask: InputAsk) -> InputAsk:
+        """Decide whether a question may be put to the agent, and record it.
+
+        Returns:
+            The question as it is put: a form or address says which server asks.
+
+        Raises:
+            InputRefused: not granted, not declared by the client, a form for secrets, or denied by policy.
+            AuditUnwritable: it could not be recorded, so it is not put.
+        """
+        asked = canonical_call(ask.method, call.upstream, caller.principal.agent, ask.params)
+        unfit = self._unfit(call.upstream, caller, ask)
+        decision = unfit or await self._decided(asked, caller)
+        allowed = decision.effect is Effect.ALLOW or (unfit is None and self._settings.shadow)
+        await self._audit.append(input_record(call_id, call, asked, caller, decision, forwarded=allowed))
+        if not allowed:
+            reason = decision.reasons[0]
+            raise InputRefused(
+                f"upstream {call.upstream!r} may not ask for {ask.method} here ({reason.code})"
+                + (f": {reason.message}" if reason.message else "")
+            )
+        return signed(ask, call.upstream)
+
+    def _unfit(self, upstream: str, caller: Caller, ask: InputAsk) -> Decision | None:
+        """Why policy need not be asked, if so."""
+        needed = NEEDED.get(ask.method)
+        if needed is None:
+            return refusal("unknown_method", "not something a server can ask for")
+        if needed not in self.grants(upstream):
+            return refusal("input_not_granted", f"upstreams.{upstream}.grants does not name {needed}")
+        missing = lacking(ask.method, ask.params, caller.capabilities)
+        if missing:
+            return refusal("capability_missing", f"the client has not declared {missing}")
+        if ask.method == "elicitation/create":
+            return unfit_elicitation(ask.params)
+        return None
+
+    async def _decided(self, asked: Call, caller: Caller) -> Decision:
+        evaluation = evaluation_request(
+            asked, None, caller, now_us=self._clock_us(), zone=self._settings.zone
+        )
+        try:
+            return decide(
+                await self._policy.evaluate(evaluation, deadline_s=self._settings.policy_deadline_s)
+            )
+        except PolicyUnavailable as error:
+            return refusal(error.code, f"policy gave no answer: {error}")
+
+    def inline(self, call_id: str, call: Call, caller: Caller, ask_agent: AskSink) -> AskSink:
+        """Answers questions by putting them to an agent of the session era while its call runs."""
+
+        async def on_ask(ask: InputAsk) -> InputAnswer:
+            try:
+                shown = await self.judge(call_id, call, caller, ask)
+            except GatewayError as error:
+                return declined(error.reason)
+            return await ask_agent(shown)
+
+        return on_ask
+
+    async def answer_inline(
+        self, call_id: str, call: Call, caller: Caller, reply: Reply, ask_agent: AskSink
+    ) -> tuple[dict[str, bytes], str | None]:
+        """Put all questions of an ``input_required`` result to an agent of the session era.
+
+        Returns:
+            The answers by key, and the upstream's state to send back.
+
+        Raises:
+            UpstreamNeedsInput: one may not be put, or the agent answered with an error.
+        """
+        asks, state = _read(call.upstream, reply)
+        asks = await self._judge_all(call_id, call, caller, asks)
+        answers = await asyncio.gather(*(ask_agent(ask) for ask in asks.values()))
+        results: dict[str, bytes] = {}
+        for (key, ask), answer in zip(asks.items(), answers, strict=True):
+            result = as_result(ask.method, answer)
+            if result is None:
+                raise UpstreamNeedsInput(
+                    f"upstream {call.upstream!r} asked for {ask.method}, and the agent did not answer it",
+                    sent=True,
+                )
+            results[key] = result
+        return results, state
+
+    async def hand_out(
+        self, call_id: str, call: Call, caller: Caller, digest: str, reply: Reply
+    ) -> AskedInput:
+        """Turn an ``input_required`` result of an upstream into one for an agent of the same era.
+
+        Raises:
+            UpstreamNeedsInput: a question may not be put.
+        """
+        asks, state = _read(call.upstream, reply)
+        asks = await self._judge_all(call_id, call, caller, asks)
+        return self._sealed(call.upstream, caller, digest, asks, upstream_state=state, parked="")
+
+    async def _judge_all(
+        self, call_id: str, call: Call, caller: Caller, asks: Mapping[str, InputAsk]
+    ) -> dict[str, InputAsk]:
+        try:
+            return {key: await self.judge(call_id, call, caller, ask) for key, ask in asks.items()}
+        except InputRefused as error:
+            raise UpstreamNeedsInput(error.reason, sent=True, next_step=error.next_step) from error
+
+    def park(
+        self,
+        call_id: str,
+        call: Call,
+        caller: Caller,
+        send: Callable[[AskSink], Awaitable[Reply]],
+    ) -> ParkedCall:
+        """Begin a call that may stay open over several requests of the agent.
+
+        Raises:
+            Overloaded: too many are parked.
+        """
+        owner = caller.principal.key
+        mine = sum(1 for one in self._parked.values() if one.owner == owner)
+        if mine >= self._settings.parked_per_principal_max or len(self._parked) >= self._settings.parked_max:
+            raise Overloaded("too many calls wait for input; nothing was sent", next_step="answer one first")
+        parked = ParkedCall(self._new_id(), owner)
+
+        async def on_ask(ask: InputAsk) -> InputAnswer:
+            try:
+                shown = await self.judge(parked.call_id, call, caller, ask)
+            except GatewayError as error:
+                return declined(error.reason)
+            return await parked.ask(shown)
+
+        parked.call_id = call_id
+        parked.begin(lambda: send(on_ask), self._start_task)
+        return parked
+
+    def keep(self, call: Call, caller: Caller, digest: str, parked: ParkedCall) -> AskedInput:
+        """Leave a call parked with the questions it waits for; the agent gets them and a state."""
+        self._parked[parked.id] = parked
+        parked.expire_after(
+            self._settings.input_timeout_s[call.upstream], lambda: self._abandon(parked, caller)
+        )
+        return self._sealed(call.upstream, caller, digest, parked.open, upstream_state=None, parked=parked.id)
+
+    def _abandon(self, parked: ParkedCall, caller: Caller) -> None:
+        """The agent did not come back: withdraw the call."""
+        self._parked.pop(parked.id, None)
+        parked.cancel()
+        members = {"call": parked.call_id, "code": "input_timeout", "status": "outcome_unknown"}
+        self._audit.enqueue(Record(kind="abandoned", tenant=caller.principal.tenant, members=members))
+
+    def _sealed(
+        self,
+        upstream: str,
+        caller: Caller,
+        digest: str,
+        asks: Mapping[str, InputAsk],
+        *,
+        upstream_state: str | None,
+        parked: str,
+    ) -> AskedInput:
+        expires_s = self._clock_us() // 1_000_000 + int(self._settings.input_timeout_s[upstream])
+        content = {
+            "id": self._new_id(),
+            "call": digest,
+            "asked": {key: ask.method for key, ask in asks.items()},
+            "state": upstream_state,
+            "parked": parked,
+            "expires": expires_s,
+        }
+        state = self._seal.close(STATE, caller.principal.key, json.dumps(content).encode())
+        return AskedInput(requests=input_requests(dict(asks)) if asks else None, state=state)
+
+    def resume(self, caller: Caller, digest: str, state: str, responses: Mapping[str, Any]) -> Resumed:
+        """Check what an agent brought back. What nobody asked for is dropped.
+
+        Raises:
+            RequestStateRefused: edited, expired, used before, another principal's, or of another call.
+            InvalidParams: an answer that is not of its form.
+        """
+        try:
+            content = json.loads(self._seal.open(STATE, caller.principal.key, state))
+        except SealBroken as error:
+            raise RequestStateRefused(error.reason, next_step="begin the call again") from error
+        now_s = self._clock_us() // 1_000_000
+        self._used = {key: until_s for key, until_s in self._used.items() if until_s >= now_s}
+        if content["call"] != digest:
+            raise RequestStateRefused("this request state belongs to another request")
+        if content["expires"] < now_s or content["id"] in self._used:
+            raise RequestStateRefused(
+                "this request state has expired or was used before", next_step="begin the call again"
+            )
+        answers = {key: responses[key] for key in content["asked"] if key in responses}
+        for key, answer in answers.items():
+            problem = answer_problem(content["asked"][key], answer)
+            if problem:
+                raise RequestStateRefused(f"inputResponses/{key} {problem}")
+        parked = self._parked.get(content["parked"]) if content["parked"] else None
+        if content["parked"] and (parked is None or parked.owner != caller.principal.key):
+            raise RequestStateRefused(
+                "the call that this request state belongs to is no longer waiting",
+                next_step="begin the call again",
+            )
+        self._used[content["id"]] = content["expires"]
+        encoded = {key: msgspec.json.encode(answer) for key, answer in answers.items()}
+        return Resumed(responses=encoded, upstream_state=content["state"], parked=parked)
+
+    def take(self, parked: ParkedCall) -> None:
+        """The agent came back for a parked call: it is no longer waiting for it."""
+        self._parked.pop(parked.id, None)
+        parked.stop_expiry()
+
+    def close(self) -> None:
+        """Withdraw everything that waits; at shutdown."""
+        for parked in list(self._parked.values()):
+            parked.cancel()
+        self._parked.clear()
+
+
+def _read(upstream: str, reply: Reply) -> tuple[dict[str, InputAsk], str | None]:
+    try:
+        return read_input_required(reply.result or b"")
+    except MalformedMessage as error:
+        raise UpstreamGarbled(f"upstream {upstream!r} sent {error.reason}", sent=True) from error

@@ -1,0 +1,1 @@
+"""One governed request: what is known of it, what it is about, how it is sent."""

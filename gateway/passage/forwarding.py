@@ -1,0 +1,145 @@
+"""The send of a governed request, and everything that may happen until its answer is there.
+
+An upstream may ask before it answers. Which of the four ways that goes depends on the two eras; they are
+told apart in ``answer_to`` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gateway.core.call import call_digest
+from gateway.core.capabilities import forwarded_capabilities
+from gateway.core.definition import NO_PARAM_HEADERS
+from gateway.core.methods import METHODS
+from gateway.errors import UpstreamNeedsInput
+from gateway.passage.passage import NAMED
+from gateway.ports import Reply, Send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.inputs.parked import ParkedCall
+    from gateway.inputs.rounds import AskedInput, InputRounds, Resumed
+    from gateway.passage.passage import Passage
+    from gateway.ports import AskSink, Telemetry, Upstream
+
+INPUT_ROUNDS_MAX = 32
+"""Rounds of questions of one call; an upstream that goes on asking has failed."""
+
+
+class Forwarding:
+    """Sends what the flow has decided and recorded."""
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, Upstream],
+        rounds: InputRounds,
+        telemetry: Telemetry,
+        *,
+        deadline_s: Mapping[str, float],
+    ) -> None:
+        """``deadline_s``: by upstream, for one request."""
+        self._upstreams = upstreams
+        self._rounds = rounds
+        self._telemetry = telemetry
+        self._deadline_s = deadline_s
+
+    async def answer_to(self, passage: Passage) -> Reply | AskedInput:
+        """Send it, and see to what the upstream asks before it answers."""
+        call, side = passage.call, passage.side
+        upstream = self._upstreams[call.upstream]
+        deadline_s = self._deadline_s[call.upstream]
+        if call.method == "resources/subscribe":
+            # Shared by all who subscribed: the connection keeps one subscription for each resource.
+            await upstream.subscribe(call.name, deadline_s=deadline_s)
+            return Reply(result=b"{}")
+        send = self._send(passage)
+
+        async def sent(on_ask: AskSink | None) -> Reply:
+            return await upstream.call(send, deadline_s=deadline_s, on_notice=side.on_notice, on_ask=on_ask)
+
+        if passage.resumed is not None and passage.resumed.parked is not None:
+            return await self._carried_on(passage, passage.resumed)
+        if side.ask_agent is not None and send.asks:
+            return await self._asked_inline(passage, upstream, send, side.ask_agent)
+        if send.asks and upstream.health().era == "legacy" and METHODS[call.method].rounds:
+            parked = self._rounds.park(passage.call_id, call, passage.caller, sent)
+            return await self._next_of(passage, parked)
+        reply = await sent(None)
+        if reply.kind == "input_required":
+            digest = call_digest(call, passage.caller.principal, passage.digest)
+            return await self._rounds.hand_out(passage.call_id, call, passage.caller, digest, reply)
+        return reply
+
+    async def _asked_inline(
+        self, passage: Passage, upstream: Upstream, send: Send, ask_agent: AskSink
+    ) -> Reply:
+        """For an agent of the session era: it is asked while its request stays open."""
+        call, caller, side = passage.call, passage.caller, passage.side
+        deadline_s = self._deadline_s[call.upstream]
+        on_ask = self._rounds.inline(passage.call_id, call, caller, ask_agent)
+        for _ in range(INPUT_ROUNDS_MAX):
+            reply = await upstream.call(send, deadline_s=deadline_s, on_notice=side.on_notice, on_ask=on_ask)
+            if reply.kind != "input_required":
+                return reply
+            results, state = await self._rounds.answer_inline(passage.call_id, call, caller, reply, ask_agent)
+            send = replace(send, params={**self._params(passage), **_brought(results, state)})
+        raise UpstreamNeedsInput(f"upstream {call.upstream!r} asks again and again", sent=True)
+
+    async def _carried_on(self, passage: Passage, resumed: Resumed) -> Reply | AskedInput:
+        parked = resumed.parked
+        assert parked is not None
+        self._rounds.take(parked)
+        parked.call_id = passage.call_id
+        parked.give(resumed.responses)
+        return await self._next_of(passage, parked)
+
+    async def _next_of(self, passage: Passage, parked: ParkedCall) -> Reply | AskedInput:
+        reply = await parked.next()
+        if reply is not None:
+            return reply
+        digest = call_digest(passage.call, passage.caller.principal, passage.digest)
+        return self._rounds.keep(passage.call, passage.caller, digest, parked)
+
+    def _send(self, passage: Passage) -> Send:
+        call, side, definition = passage.call, passage.side, passage.definition
+        params = self._params(passage)
+        if passage.resumed is not None:
+            params = {**params, **_brought(passage.resumed.responses, passage.resumed.upstream_state)}
+        capabilities = passage.caller.capabilities
+        return Send(
+            method=call.method,
+            name=str(call.arguments["taskId"]) if call.method.startswith("tasks/") else call.name,
+            params=params,
+            arguments=call.arguments,
+            param_headers=definition.param_headers if definition is not None else NO_PARAM_HEADERS,
+            session_key=passage.caller.principal.key,
+            capabilities=forwarded_capabilities(capabilities, self._rounds.grants(call.upstream))
+            if capabilities
+            else capabilities,
+            log_level=passage.caller.log_level,
+            meta=self._telemetry.outgoing(passage.span, passage.caller),
+            wants_progress=side.wants_progress,
+        )
+
+    @staticmethod
+    def _params(passage: Passage) -> dict[str, Any]:
+        call = passage.call
+        if call.method not in NAMED:
+            return call.arguments
+        params: dict[str, Any] = {"name": call.name, "arguments": msgspec.Raw(call.arguments_json)}
+        if passage.side.task is not None:
+            params["task"] = passage.side.task
+        return params
+
+
+def _brought(responses: Mapping[str, bytes], state: str | None) -> dict[str, Any]:
+    """The params with which a call is carried on at an upstream of 2026-07-28."""
+    found: dict[str, Any] = (
+        {"inputResponses": {key: msgspec.Raw(value) for key, value in responses.items()}} if responses else {}
+    )
+    return found if state is None else {**found, "requestState": state}

@@ -1,0 +1,91 @@
+"""One governed request on its way through the flow: what is known of it so far, and who waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gateway.ports import CallEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.core.call import Call
+    from gateway.core.definition import Definition
+    from gateway.core.principal import Caller
+    from gateway.inputs.rounds import Resumed
+    from gateway.ports import AskSink, NoticeSink
+
+NAMED = frozenset({"tools/call", "prompts/get"})
+"""Methods with a ``name`` and ``arguments`` that are held against a definition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSide:
+    """How the agent that asked can be spoken to meanwhile, and what it brought along."""
+
+    on_notice: NoticeSink | None = None
+    """Takes progress and log messages."""
+    wants_progress: bool = False
+    ask_agent: AskSink | None = None
+    """Puts a question of the upstream to an agent of the session era."""
+    request_state: str | None = None
+    """Carries on a call that was answered ``input_required`` (2026-07-28)."""
+    input_responses: Mapping[str, Any] = field(default_factory=dict)
+    task: Mapping[str, Any] | None = None
+    """Run it as a task of 2025-11-25."""
+
+
+NOBODY = AgentSide()
+
+
+class Passage:
+    """One call on its way through the flow: what is known of it so far."""
+
+    __slots__ = (
+        "call",
+        "call_id",
+        "caller",
+        "definition",
+        "digest",
+        "effect",
+        "error_type",
+        "resumed",
+        "sent_s",
+        "seq",
+        "side",
+        "span",
+        "started_s",
+    )
+
+    def __init__(self, call_id: str, call: Call, caller: Caller, side: AgentSide, started_s: float) -> None:
+        self.call_id = call_id
+        self.call = call
+        self.caller = caller
+        self.side = side
+        self.started_s = started_s
+        self.sent_s = started_s
+        self.definition: Definition | None = None
+        self.digest = ""
+        """Of the definition."""
+        self.resumed: Resumed | None = None
+        self.span: Any = None
+        self.seq = -1
+        self.effect = ""
+        self.error_type = ""
+
+    @property
+    def shown(self) -> str:
+        """What it is about, for logs and spans: a URI or a task id may be a secret."""
+        return self.call.target if self.call.method in NAMED else self.call.upstream
+
+    def end(self, now_s: float) -> CallEnd:
+        """How it ended, for telemetry."""
+        return CallEnd(
+            call_id=self.call_id,
+            seq=self.seq,
+            target=self.shown,
+            effect=self.effect,
+            error_type=self.error_type,
+            seconds=now_s - self.started_s,
+        )

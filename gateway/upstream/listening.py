@@ -1,0 +1,187 @@
+"""``subscriptions/listen`` of 2026-07-28 as a client: one stream, opened anew when what it is about changes.
+
+The new stream is acknowledged before the old one ends, so no change falls between the two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gateway.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
+from gateway.upstream import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from gateway.upstream.link import LinkEvents, Peer
+    from gateway.upstream.messages import Answer, Message
+
+    Open = Callable[[dict[str, Any], Callable[[Message], Awaitable[None]]], Awaitable[Answer]]
+
+PAUSE_S = 1.0
+PAUSE_MAX_S = 60.0
+STEADY_S = 30.0
+"""A stream that lasted this long was no failure."""
+ACKNOWLEDGED_S = 10.0
+"""For a new stream to be acknowledged before the old one ends anyway."""
+
+
+class Listening:
+    """What one upstream is listened to for."""
+
+    def __init__(
+        self, open_stream: Open, party: str, *, clock: Callable[[], float], random: Callable[[], float]
+    ) -> None:
+        """``open_stream(params, on_message)`` asks ``subscriptions/listen`` and returns at its end."""
+        self._open = open_stream
+        self._party = party
+        self._clock = clock
+        self._random = random
+        self._uris: set[str] = set()
+        self._honoured: frozenset[str] = frozenset()
+        self._changed = asyncio.Event()
+        self._acknowledged = asyncio.Event()
+        self._useless = False
+
+    async def subscribe(self, uri: str, *, deadline_s: float) -> None:
+        """Listen for changes of a resource too.
+
+        Raises:
+            UpstreamError: the upstream does not honour it, or not in time.
+        """
+        if uri in self._honoured:
+            return
+        self._uris.add(uri)
+        self._changed.set()
+        try:
+            async with asyncio.timeout(deadline_s):
+                while uri not in self._honoured and not self._useless:
+                    waiting = self._acknowledged
+                    await waiting.wait()
+                    if uri not in self._honoured and uri in self._refused_uris:
+                        break
+        except TimeoutError as error:
+            self._uris.discard(uri)
+            raise UpstreamTimeout(f"{self._party} did not acknowledge a subscription", sent=True) from error
+        if uri not in self._honoured:
+            self._uris.discard(uri)
+            raise UpstreamRefused(f"{self._party} offers no subscription to this resource", sent=True)
+
+    _refused_uris: frozenset[str] = frozenset()
+
+    def unsubscribe(self, uri: str) -> None:
+        """Stop listening for changes of a resource."""
+        if uri in self._uris:
+            self._uris.discard(uri)
+            self._honoured -= {uri}
+            self._changed.set()
+
+    async def run(self, peer: Peer, events: LinkEvents) -> None:
+        """Listen for ever.
+
+        Raises:
+            UpstreamUnreachable: nothing answers there any more.
+        """
+        self._useless = False
+        current: asyncio.Future[bool] | None = None
+        pause_s = PAUSE_S
+        try:
+            while True:
+                if not peer.changes and not self._uris:
+                    await self._changed.wait()
+                self._changed.clear()
+                before, opened_at_s = current, self._clock()
+                acknowledged = asyncio.Event()
+                current = asyncio.ensure_future(self._stream(peer, events, acknowledged))
+                await _first(current, acknowledged, ACKNOWLEDGED_S)
+                await _end(before)
+                await _first(current, self._changed, None)
+                if not current.done():
+                    continue
+                served, current = current.result(), None
+                if not served:
+                    self._give_up()
+                    await asyncio.Event().wait()
+                pause_s = PAUSE_S if self._clock() - opened_at_s > STEADY_S else min(pause_s * 2, PAUSE_MAX_S)
+                await asyncio.sleep(pause_s * (0.5 + self._random()))
+                # Whatever changed while nobody listened.
+                events.list_changed()
+                for uri in self._uris:
+                    events.resource_updated(uri)
+        finally:
+            await _end(current)
+
+    def _give_up(self) -> None:
+        self._useless = True
+        self._tell_waiters()
+
+    def _tell_waiters(self) -> None:
+        # A new event for whoever waits on.
+        self._acknowledged.set()
+        self._acknowledged = asyncio.Event()
+
+    async def _stream(self, peer: Peer, events: LinkEvents, acknowledged: asyncio.Event) -> bool:
+        """One stream to its end; False if the server serves none."""
+        wanted = frozenset(self._uris)
+        about: dict[str, Any] = {f"{name}ListChanged": True for name in peer.changes}
+        if wanted:
+            about["resourceSubscriptions"] = sorted(wanted)
+
+        async def take(message: Message) -> None:
+            if message.method in messages.LIST_CHANGES:
+                events.list_changed()
+            elif message.method == messages.RESOURCE_UPDATED:
+                uri = messages.updated_uri(message)
+                if uri is not None and uri in wanted:
+                    events.resource_updated(uri)
+            elif message.method == messages.ACKNOWLEDGED:
+                self._honoured = wanted & _honoured_uris(message)
+                self._refused_uris = wanted - self._honoured
+                acknowledged.set()
+                self._tell_waiters()
+
+        try:
+            answer = await self._open({"notifications": about}, take)
+        except UpstreamUnreachable:
+            raise
+        except UpstreamRefused:
+            return False
+        except UpstreamError:
+            return True
+        return answer.error is None
+
+
+def _honoured_uris(message: Message) -> frozenset[str]:
+    try:
+        return frozenset(
+            msgspec.json.decode(message.params, type=_Acknowledged).notifications.resourceSubscriptions
+        )
+    except msgspec.DecodeError:
+        return frozenset()
+
+
+class _Filter(msgspec.Struct):
+    resourceSubscriptions: list[str] = []  # noqa: N815 - the protocol's name
+
+
+class _Acknowledged(msgspec.Struct):
+    notifications: _Filter
+
+
+async def _first(one: asyncio.Future[Any], event: asyncio.Event, within_s: float | None) -> None:
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({one, waiting}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+
+
+async def _end(stream: asyncio.Future[Any] | None) -> None:
+    if stream is not None:
+        stream.cancel()
+        with contextlib.suppress(asyncio.CancelledError, UpstreamError):
+            await stream

@@ -1,0 +1,102 @@
+"""Which definitions a caller is shown: all but those that policy would deny whatever the arguments were.
+
+A list is a promise, not a permission: what is called is decided anew. Showing less than could be used
+would break agents, so only what is certain to be denied is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from gateway.core.call import canonical_call
+from gateway.core.definition import Kind
+from gateway.core.evaluation import evaluation_request
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable
+
+    from gateway.core.definition import Definition
+    from gateway.core.principal import Caller
+    from gateway.ports import Catalogue, Policy
+
+FRESH_S = 60.0
+"""Policy may depend on the time of day; a list is asked for again after this."""
+KEPT_MAX = 256
+AT_ONCE = 20
+"""Evaluations between two turns of the event loop."""
+
+_USED_BY = {
+    Kind.TOOL: ("tools/call", ("/arguments",)),
+    Kind.PROMPT: ("prompts/get", ("/arguments",)),
+    Kind.RESOURCE: ("resources/read", ()),
+    # Which URI is not known yet.
+    Kind.TEMPLATE: ("resources/read", ("/arguments", "/resource/id", "/resource/name")),
+}
+
+
+class Visibility:
+    """Cuts the catalogue down for one caller, and remembers the cut."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        policy: Policy,
+        *,
+        policy_revision: Callable[[], str],
+        shadow: bool,
+        clock_us: Callable[[], int],
+        monotonic_s: Callable[[], float],
+        zone: datetime.tzinfo,
+    ) -> None:
+        """In shadow mode everything is shown, because everything can be called."""
+        self._catalogue = catalogue
+        self._policy = policy
+        self._policy_revision = policy_revision
+        self._shadow = shadow
+        self._clock_us = clock_us
+        self._monotonic_s = monotonic_s
+        self._zone = zone
+        self._kept: OrderedDict[tuple[Any, ...], tuple[float, tuple[Definition, ...]]] = OrderedDict()
+
+    async def of(self, kind: Kind, upstream: str | None, caller: Caller) -> tuple[Definition, ...]:
+        """What this caller is shown of a kind, on a route; the same object while nothing changes."""
+        offered = self._catalogue.offered(kind, upstream)
+        if self._shadow or not offered:
+            return offered
+        key = (
+            kind,
+            upstream,
+            self._catalogue.version,
+            self._policy_revision(),
+            caller.principal,
+            caller.workflow,
+            caller.ip,
+        )
+        now_s = self._monotonic_s()
+        kept = self._kept.get(key)
+        if kept is not None and now_s - kept[0] < FRESH_S:
+            return kept[1]
+        shown = await self._cut(kind, offered, caller)
+        self._kept[key] = (now_s, shown)
+        self._kept.move_to_end(key)
+        while len(self._kept) > KEPT_MAX:
+            self._kept.popitem(last=False)
+        return shown
+
+    async def _cut(
+        self, kind: Kind, offered: tuple[Definition, ...], caller: Caller
+    ) -> tuple[Definition, ...]:
+        method, unknown = _USED_BY[kind]
+        shown: list[Definition] = []
+        for count, one in enumerate(offered):
+            if count % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+            arguments = {"uri": one.name} if kind is Kind.RESOURCE else {}
+            call = canonical_call(method, one.upstream, one.name, arguments)
+            evaluation = evaluation_request(call, one, caller, now_us=self._clock_us(), zone=self._zone)
+            if not self._policy.rules_out(evaluation, unknown=unknown):
+                shown.append(one)
+        return offered if len(shown) == len(offered) else tuple(shown)
