@@ -7,6 +7,7 @@ recorded with its digests. Pins and quarantine attach here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ class Report(Protocol):
         ...
 
 
+EVERYTHING = ""
+BURST = 3.0
+"""Changes of one list that are followed at once; further ones once in each pause."""
 TOLD_MAX = 5
 """Refused definitions named in one report; all are in the record."""
 CHANGES_PER_RECORD = 200
@@ -62,6 +66,7 @@ class Admission:
         upstreams: Mapping[str, Upstream],
         facts: Mapping[str, UpstreamFacts],
         replace: Callable[[str, tuple[Definition, ...], tuple[RefusedDefinition, ...], ServerFacts], None],
+        touched: Callable[[str, frozenset[Kind]], None],
         audit: AuditTrail,
         read_param_headers: Callable[[Mapping[str, Any]], ParamHeaders],
         report: Report,
@@ -71,7 +76,7 @@ class Admission:
     ) -> None:
         """Take ports.
 
-        After one refresh, further change notices wait ``settle_s``, so that a storm costs one list.
+        After a few announced changes of a list, further ones wait ``settle_s`` each, so that a storm is cheap.
         ``retry_s`` is the first and the longest pause after a failed listing.
         """
         self._upstreams = upstreams
@@ -83,62 +88,77 @@ class Admission:
         self._arrived = arrived
         self._settle_s = settle_s
         self._retry_s = retry_s
-        self._changed = {name: asyncio.Event() for name in upstreams}
+        self._touched = touched
+        self._pending = {name: _Pending(settle_s) for name in upstreams}
         self._known: dict[str, _Known] = {}
 
-    def changed(self, upstream: str) -> None:
-        """An upstream said that its list changed, or was (re)connected."""
-        self._changed[upstream].set()
+    def changed(self, upstream: str, capability: str = "") -> None:
+        """An upstream said that what this capability lists changed; empty: it was (re)connected."""
+        self._pending[upstream].note(capability)
 
     async def keep(self, upstream: str) -> None:
         """List now and after every change, for ever; one of these runs for each upstream."""
         pause_s, longest_s = self._retry_s
-        event = self._changed[upstream]
+        pending = self._pending[upstream]
+        pending.note(EVERYTHING)
         while True:
-            event.clear()
+            due = await pending.next()
             try:
-                await self.refresh(upstream)
+                await self.refresh(upstream, due)
             except GatewayError as error:
                 self._arrived(upstream)
                 self._report(upstream, error.reason, problem=True)
-                await _first(event, pause_s)
+                pending.failed(due, pause_s)
                 pause_s = min(pause_s * 2, longest_s)
                 continue
             self._arrived(upstream)
             pause_s = self._retry_s[0]
-            # The pause first: a change after a quiet time shows at once, a storm costs one list a pause.
-            await asyncio.sleep(self._settle_s)
-            await event.wait()
 
-    async def refresh(self, upstream: str) -> None:
+    async def refresh(self, upstream: str, due: frozenset[str] = frozenset({EVERYTHING})) -> None:
         """Fetch, read, record, replace. On failure the last good catalogue stays.
+
+        Args:
+            upstream: its id.
+            due: the capabilities whose lists were announced to have changed, or ``EVERYTHING``.
 
         Raises:
             UpstreamError: no usable listing.
             AuditUnwritable: the change could not be recorded, so it does not take effect.
         """
         facts = self._facts[upstream]
-        listing = await self._upstreams[upstream].list_definitions(deadline_s=facts.list_deadline_s)
+        announced = frozenset(kind for kind in Kind if kind.capability in due)
+        kinds = frozenset(Kind) if EVERYTHING in due else announced
+        listing = await self._upstreams[upstream].list_definitions(
+            deadline_s=facts.list_deadline_s, kinds=kinds
+        )
         before = self._known.get(upstream, _NOTHING_KNOWN)
-        known = self._read(upstream, facts, listing, before)
+        known = self._read(upstream, facts, listing, before, kinds)
         if before.identity == known.identity:
+            self._touched(upstream, announced)
             return
         await self._audit.append(*_records(upstream, before.digests, known))
         self._known[upstream] = known
         self._replace(upstream, known.definitions, known.refused, known.server)
-        counts = Counter(one.kind.member for one in known.definitions)
-        what = ", ".join(f"{counts[kind.member]} {_WORDS[kind]}" for kind in Kind if counts[kind.member])
+        counts = Counter(one.kind for one in known.definitions)
+        what = ", ".join(f"{counts[kind]} {_WORDS[kind]}" for kind in Kind if counts[kind])
         told = "".join(f"; not offered: {item.name} ({item.reason})" for item in known.refused[:TOLD_MAX])
         told += "".join(f"; {reason}" for reason in listing.failed.values())
         problem = bool(known.refused or listing.failed)
         self._report(upstream, f"{what or 'no tools'} offered{told}", problem=problem)
 
-    def _read(self, upstream: str, facts: UpstreamFacts, listing: Listing, before: _Known) -> _Known:
+    def _read(
+        self,
+        upstream: str,
+        facts: UpstreamFacts,
+        listing: Listing,
+        before: _Known,
+        kinds: frozenset[Kind],
+    ) -> _Known:
         definitions: list[Definition] = []
         refused: list[RefusedDefinition] = []
         for kind in Kind:
-            if kind in listing.failed:
-                # Its last good list stays, as all of them would if the upstream had not answered.
+            if kind in listing.failed or kind not in kinds:
+                # Its last good list stays, as all of them do when the upstream does not answer.
                 definitions += [one for one in before.definitions if one.kind is kind]
                 refused += [one for one in before.refused if one.kind is kind]
                 continue
@@ -189,6 +209,60 @@ class Admission:
         return RefusedDefinition(
             upstream=upstream, name="(unreadable)", code="definition_malformed", reason=reason, kind=kind
         )
+
+
+class _Pending:
+    """Which lists of one upstream are to be fetched again, and from when on.
+
+    A few changes after a quiet time show at once; a storm of one list costs one fetch for each pause.
+    """
+
+    def __init__(self, settle_s: float) -> None:
+        self._settle_s = settle_s
+        self._noted: set[str] = set()
+        self._not_before_s: dict[str, float] = {}
+        self._credit: dict[str, tuple[float, float]] = {}
+        """By list: fetches that may follow each other at once, and when that was counted."""
+        self._woken = asyncio.Event()
+
+    def note(self, capability: str) -> None:
+        """It changed."""
+        self._noted.add(capability)
+        if capability == EVERYTHING:
+            # Connected anew: what was tried in vain may work now.
+            self._not_before_s.clear()
+        self._woken.set()
+
+    def failed(self, due: frozenset[str], pause_s: float) -> None:
+        """Fetching did not work; once more after a pause, or when something changes."""
+        self._noted |= due
+        now_s = asyncio.get_running_loop().time()
+        self._not_before_s |= dict.fromkeys(due, now_s + pause_s)
+
+    async def next(self) -> frozenset[str]:
+        """What is to be fetched now."""
+        while True:
+            self._woken.clear()
+            now_s = asyncio.get_running_loop().time()
+            waits = {one: self._not_before_s.get(one, now_s) - now_s for one in self._noted}
+            due = frozenset(one for one, wait_s in waits.items() if wait_s <= 0)
+            if due:
+                taken = self._noted if EVERYTHING in due else due
+                self._noted = self._noted - taken
+                for one in due - {EVERYTHING}:
+                    self._spend(one, now_s)
+                return frozenset(taken)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(waits.values(), default=None)):
+                    await self._woken.wait()
+
+    def _spend(self, capability: str, now_s: float) -> None:
+        """One fetch; credit grows back by one in each pause, up to ``BURST``."""
+        credit, counted_at_s = self._credit.get(capability, (BURST, now_s))
+        credit = min(credit + (now_s - counted_at_s) / self._settle_s, BURST) - 1
+        self._credit[capability] = (credit, now_s)
+        if credit < 1:
+            self._not_before_s[capability] = now_s + (1 - credit) * self._settle_s
 
 
 class _Known(NamedTuple):
@@ -276,11 +350,3 @@ def _records(upstream: str, before: dict[str, str], known: _Known) -> list[Recor
 
 def _refused(one: Definition, code: str, reason: str) -> RefusedDefinition:
     return RefusedDefinition(upstream=one.upstream, name=one.name, code=code, reason=reason, kind=one.kind)
-
-
-async def _first(event: asyncio.Event, pause_s: float) -> None:
-    try:
-        async with asyncio.timeout(pause_s):
-            await event.wait()
-    except TimeoutError:
-        return

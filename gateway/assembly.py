@@ -22,6 +22,7 @@ from gateway.downstream.endpoint import AgentEndpoint
 from gateway.downstream.lists import Lists
 from gateway.downstream.load import Load
 from gateway.downstream.refusals import Refusals
+from gateway.downstream.replay import Replays
 from gateway.downstream.requests import Requests
 from gateway.downstream.serving import Serving
 from gateway.downstream.sessions import Session, Sessions
@@ -86,9 +87,9 @@ class UpstreamNews:
         self._admission = admission
         self._subscriptions = subscriptions
 
-    def list_changed(self, upstream: str) -> None:
-        """List again; agents are told once it is known what changed."""
-        self._admission.changed(upstream)
+    def list_changed(self, upstream: str, capability: str) -> None:
+        """List again; agents are told once they would see the new list."""
+        self._admission.changed(upstream, capability)
 
     def resource_updated(self, upstream: str, uri: str) -> None:
         """Tell whoever subscribed."""
@@ -123,6 +124,7 @@ def agent_plane(
         upstreams=upstreams,
         facts={name: _facts(one) for name, one in settings.upstreams.items() if name in upstreams},
         replace=catalogue.replace,
+        touched=catalogue.touched,
         audit=parts.trail,
         read_param_headers=read_param_headers,
         report=parts.report,
@@ -161,6 +163,7 @@ def agent_plane(
             new_id=lambda: secrets.token_hex(16),
             ended=ended,
         ),
+        replays=Replays(lambda: secrets.token_hex(8)),
         refusals=refusals,
     )
     return AgentPlane(

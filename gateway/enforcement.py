@@ -125,8 +125,8 @@ class Enforcement:
             if definition is not None and call.method in NAMED:
                 definition.arguments.check(call.arguments, call.target)
             passage.digest = definition.digest if definition is not None else ""
-            if passage.side.request_state is not None:
-                passage.resumed = self._resumed(passage, passage.side.request_state)
+            if passage.side.request_state is not None or passage.side.input_responses:
+                passage.resumed = self._resumed(passage)
         except (UnknownTool, UnknownPrompt, UnknownResource, InvalidParams) as error:
             await self._refuse(passage, refusal(error.code, error.reason))
             raise
@@ -148,9 +148,12 @@ class Enforcement:
             raise
         return await self._forwarded(passage, decision)
 
-    def _resumed(self, passage: Passage, state: str) -> Resumed:
+    def _resumed(self, passage: Passage) -> Resumed | None:
+        side = passage.side
         digest = call_digest(passage.call, passage.caller.principal, passage.digest)
-        return self._rounds.resume(passage.caller, digest, state, passage.side.input_responses)
+        if side.request_state is None:
+            return self._rounds.answered_lately(digest, side.input_responses)
+        return self._rounds.resume(passage.caller, digest, side.request_state, side.input_responses)
 
     async def _decision(self, passage: Passage, definition: Definition | None) -> Decision:
         settings = self._settings

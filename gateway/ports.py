@@ -87,7 +87,7 @@ class Listing:
     era: str
     """``modern`` or ``legacy``."""
     elements: Mapping[Kind, tuple[Listed, ...]]
-    """Only kinds that were listed; one that failed is in ``failed`` instead."""
+    """The kinds that were asked for and announced; one that failed is in ``failed`` instead."""
     failed: Mapping[Kind, str] = field(default_factory=dict)
     """Why a kind other than tools could not be listed; its last good list stays."""
     capabilities: Mapping[str, Any] = field(default_factory=dict)
@@ -121,8 +121,8 @@ class ServerFacts:
 class UpstreamEvents(Protocol):
     """What an upstream says without being asked; called on the loop, must neither block nor raise."""
 
-    def list_changed(self, upstream: str) -> None:
-        """Something it offers changed, or may have while nobody listened."""
+    def list_changed(self, upstream: str, capability: str) -> None:
+        """What this capability lists changed; empty: anything may have while nobody listened."""
         ...
 
     def resource_updated(self, upstream: str, uri: str) -> None:
@@ -148,8 +148,8 @@ class Upstream(Protocol):
         """Begin connecting in the background; returns at once."""
         ...
 
-    async def list_definitions(self, *, deadline_s: float) -> Listing:
-        """Fetch every page of every kind it announces, bounded in pages, elements and bytes."""
+    async def list_definitions(self, *, deadline_s: float, kinds: frozenset[Kind]) -> Listing:
+        """Fetch every page of these kinds, as far as it announces them; bounded in pages, elements, bytes."""
         ...
 
     async def call(

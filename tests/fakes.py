@@ -220,7 +220,9 @@ class ScriptedUpstream:
     async def start(self, events: Any) -> None:
         self.events = events
 
-    async def list_definitions(self, *, deadline_s: float) -> Listing:
+    async def list_definitions(
+        self, *, deadline_s: float, kinds: frozenset[Kind] = frozenset(Kind)
+    ) -> Listing:
         self.listed += 1
         self.journal.append("list")
         if isinstance(self.listing, UpstreamError):

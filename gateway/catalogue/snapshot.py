@@ -79,6 +79,12 @@ class CatalogueStore:
                 for listener in self._listeners:
                     listener(upstream, kind)
 
+    def touched(self, upstream: str, kinds: frozenset[Kind]) -> None:
+        """An upstream announced a change that left its lists as they were; agents hear of it all the same."""
+        for kind in kinds:
+            for listener in self._listeners:
+                listener(upstream, kind)
+
     def find(self, kind: Kind, upstream: str, name: str) -> Definition | None:
         """The admitted definition, or None."""
         return self._of(kind, upstream).get(name)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gateway.core.principal import Principal
     from gateway.downstream.message import Message
     from gateway.downstream.refusals import Refusals
+    from gateway.downstream.replay import Replays
     from gateway.downstream.serving import Serving
     from gateway.downstream.sessions import Sessions
     from gateway.downstream.wire import HttpRequest, Receive, Scope, Send, Wire
@@ -53,6 +54,7 @@ class AgentEndpoint:
         upstream_ids: frozenset[str],
         serving: Serving,
         sessions: Sessions,
+        replays: Replays,
         refusals: Refusals,
     ) -> None:
         """Take the parts; composed in app.py."""
@@ -61,8 +63,9 @@ class AgentEndpoint:
         self._upstream_ids = upstream_ids
         self._serving = serving
         self._modern = ModernPosts(serving)
-        self._legacy = LegacyPosts(serving, sessions)
+        self._legacy = LegacyPosts(serving, sessions, replays)
         self._sessions = sessions
+        self._replays = replays
         self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,6 +144,11 @@ class AgentEndpoint:
             )
         needs_stream(headers)
         session = self._sessions.find(principal, legacy.session_id(headers), upstream=upstream)
+        last_event_id = headers.get(b"last-event-id")
+        if last_event_id is not None:
+            replay, seen = self._replays.find(session.id, last_event_id.decode("latin-1"))
+            await self._serving.serve_replay(replay, seen, receive, send)
+            return
         if session.stream is not None:
             # The newest stream wins: the older one's client has usually lost its connection.
             session.stream.close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
+    from gateway.downstream.replay import Replay
     from gateway.downstream.wire import Receive, Send
 
     StartTask = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None] | None]
@@ -58,6 +59,7 @@ class Exchange:
         streams: bool,
         ping_s: float,
         hang_up_cancels: bool,
+        begin_replay: Callable[[], Replay] | None = None,
     ) -> None:
         """Prepare to answer.
 
@@ -68,6 +70,7 @@ class Exchange:
             streams: whether the client accepts ``text/event-stream``.
             ping_s: silence after which the answer becomes a stream, and between keep-alives.
             hang_up_cancels: closing the stream cancels the call (2026-07-28); before, it did not.
+            begin_replay: keeps what is sent on a stream for a client that comes back.
         """
         self._receive = receive
         self._send = send
@@ -75,6 +78,8 @@ class Exchange:
         self._streams = streams
         self._ping_s = ping_s
         self._hang_up_cancels = hang_up_cancels
+        self._begin_replay = begin_replay
+        self.replay: Replay | None = None
         self._streaming = False
         self._writing = asyncio.Lock()
         self._companion: asyncio.Task[None] | None = None
@@ -114,10 +119,29 @@ class Exchange:
 
     async def notify(self, message: bytes) -> bool:
         """Send something before the answer; False, and nothing sent, where nobody takes a stream."""
-        if not self._streams or self.hung_up:
+        if not self._streams or (self.hung_up and self.replay is None):
             return False
-        await self._chunk(event(message))
+        await self._say(message, last=False)
         return True
+
+    async def _say(self, message: bytes, *, last: bool) -> None:
+        async with self._writing:
+            await self._begin_stream()
+            told = event(message)
+            if self.replay is not None:
+                told = self.replay.add(told, last=last)
+            if not self.hung_up:
+                await self._send({"type": "http.response.body", "body": told, "more_body": not last})
+
+    async def _begin_stream(self) -> None:
+        if self._streaming or self.hung_up:
+            return
+        self._streaming = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
+        if self._begin_replay is not None:
+            self.replay = self._begin_replay()
+            first = self.replay.first()
+            await self._send({"type": "http.response.body", "body": first, "more_body": True})
 
     def _watch(self) -> None:
         self._companion = self._start_task(self._accompany(), "exchange companion")
@@ -125,12 +149,16 @@ class Exchange:
     async def _accompany(self) -> None:
         gone = asyncio.ensure_future(self._receive())
         try:
+            if self._streams and self._begin_replay is not None:
+                # From here on the client has something to come back with, should it be cut off.
+                async with self._writing:
+                    await self._begin_stream()
             while True:
                 done, _ = await asyncio.wait({gone}, timeout=self._ping_s)
                 if done:
                     break
                 if self._streams:
-                    await self._chunk(PING)
+                    await self._ping()
         finally:
             gone.cancel()
         self.hung_up = True
@@ -138,19 +166,17 @@ class Exchange:
             self._task.cancel()
 
     async def _finish(self, status: int, body: bytes) -> None:
-        if self.hung_up:
+        if self.hung_up and self.replay is None:
             return
         if not self._streaming:
             await send_response(self._send, status, body)
             return
-        if self._companion is not None:
+        if self._companion is not None and not self.hung_up:
             self._companion.cancel()
-        await self._chunk(event(body), last=True)
+        await self._say(body, last=True)
 
-    async def _chunk(self, data: bytes, *, last: bool = False) -> None:
-        # Progress and keep-alives come from different tasks, and a send may wait for the reader.
+    async def _ping(self) -> None:
+        # Notices and keep-alives come from different tasks, and a send may wait for the reader.
         async with self._writing:
-            if not self._streaming:
-                self._streaming = True
-                await self._send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
-            await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+            await self._begin_stream()
+            await self._send({"type": "http.response.body", "body": PING, "more_body": True})

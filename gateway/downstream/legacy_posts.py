@@ -11,6 +11,7 @@ from gateway.downstream.asking import ask_sink, take_response
 from gateway.downstream.errors import LEGACY_STATUS
 from gateway.downstream.exchange import send_response
 from gateway.downstream.message import only_members
+from gateway.downstream.replay import RESUMABLE_SINCE
 from gateway.downstream.serving import with_status
 from gateway.downstream.subscriptions import PER_LISTENER_MAX
 from gateway.errors import InvalidRequest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gateway.core.principal import Caller, Principal
     from gateway.downstream.answers import Body
     from gateway.downstream.message import Response
+    from gateway.downstream.replay import Replays
     from gateway.downstream.requests import Asked
     from gateway.downstream.serving import Serving
     from gateway.downstream.sessions import Session, Sessions
@@ -31,8 +33,9 @@ _SESSION_HEADER = b"mcp-session-id"
 class LegacyPosts:
     """Answers them."""
 
-    def __init__(self, serving: Serving, sessions: Sessions) -> None:
-        """Take the surface, its wire and the sessions."""
+    def __init__(self, serving: Serving, sessions: Sessions, replays: Replays) -> None:
+        """Take the surface, its wire, the sessions and what their clients may have missed."""
+        self._replays = replays
         self._serving = serving
         self._sessions = sessions
 
@@ -103,7 +106,12 @@ class LegacyPosts:
     async def _call_legacy(self, post: Post, session: Session, caller: Caller) -> None:
         message = post.message
         asked = await self._serving.surface.asked(post, caller, modern=False)
-        exchange = self._serving.exchange(post, hang_up_cancels=False)
+        resumable = session.version >= RESUMABLE_SINCE
+        exchange = self._serving.exchange(
+            post,
+            hang_up_cancels=False,
+            begin_replay=(lambda: self._replays.begin(session.id)) if resumable else None,
+        )
         withdrawn = legacy.withdrawn_body(message)
         ask_agent = ask_sink(session, exchange) if session.capabilities else None
 
@@ -114,7 +122,11 @@ class LegacyPosts:
             return body
 
         with self._serving.load.call(post.principal.key), legacy.running(session, message, exchange):
-            await exchange.run(with_status(work(), LEGACY_STATUS), withdrawn=withdrawn)
+            try:
+                await exchange.run(with_status(work(), LEGACY_STATUS), withdrawn=withdrawn)
+            finally:
+                if exchange.replay is not None:
+                    self._replays.ended(session.id, exchange.replay, heard=not exchange.hung_up)
 
     def _subscribed(self, session: Session, asked: Asked) -> None:
         key = (asked.call.upstream, asked.call.name)

@@ -221,8 +221,7 @@ def _with_round(call: Call, params: Mapping[str, Any]) -> Asked:
         raise InvalidParams("requestState must be a string")
     if not isinstance(responses, dict):
         raise InvalidParams("inputResponses must be an object")
-    # Without a state nobody asked for anything, and what nobody asked for is dropped.
-    return Asked(call, state, responses if state is not None else {})
+    return Asked(call, state, responses)
 
 
 def _text(params: Mapping[str, Any], name: str, what: str) -> str:

@@ -9,12 +9,13 @@ from gateway.downstream.exchange import Exchange
 from gateway.downstream.notices import notice_sink, progress_token
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from gateway.core.principal import Caller, Principal
     from gateway.downstream.answers import Body
     from gateway.downstream.exchange import StartTask
     from gateway.downstream.load import Load
+    from gateway.downstream.replay import Replay
     from gateway.downstream.requests import Asked
     from gateway.downstream.settings import WireSettings
     from gateway.downstream.streams import ChangeStream, OpenStreams
@@ -56,6 +57,10 @@ class Serving:
             ask_agent=ask_agent,
         )
 
+    async def serve_replay(self, replay: Replay, seen: int, receive: Receive, send: Send) -> None:
+        """Send what a client missed of a stream."""
+        await replay.serve(seen, receive, send, ping_s=self._settings.stream_ping_s)
+
     async def serve_stream(
         self,
         stream: ChangeStream,
@@ -77,7 +82,9 @@ class Serving:
         finally:
             forget()
 
-    def exchange(self, post: Post, *, hang_up_cancels: bool) -> Exchange:
+    def exchange(
+        self, post: Post, *, hang_up_cancels: bool, begin_replay: Callable[[], Replay] | None = None
+    ) -> Exchange:
         """The answer side of one POST."""
         return Exchange(
             post.receive,
@@ -86,6 +93,7 @@ class Serving:
             streams=takes_stream(post.request.headers),
             ping_s=self._settings.stream_ping_s,
             hang_up_cancels=hang_up_cancels,
+            begin_replay=begin_replay,
         )
 
 

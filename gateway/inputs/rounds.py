@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from gateway.ports import AskSink, AuditTrail, Policy, Reply
 
 STATE = "request state"
+LATELY_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,8 @@ class InputRounds:
         self._parked: dict[str, ParkedCall] = {}
         self._used: dict[str, int] = {}
         """Ids of states that were brought back, with when they expire: each is good once."""
+        self._lately: OrderedDict[str, tuple[int, dict[str, str]]] = OrderedDict()
+        """By call digest: what was asked, until when. For servers without a state of their own."""
 
     def grants(self, upstream: str) -> frozenset[str]:
         """What an upstream may ask at all."""
@@ -284,7 +288,7 @@ class InputRounds:
         parked: str,
     ) -> AskedInput:
         expires_s = self._clock_us() // 1_000_000 + int(self._settings.input_timeout_s[upstream])
-        content = {
+        content: dict[str, Any] = {
             "id": self._new_id(),
             "call": digest,
             "asked": {key: ask.method for key, ask in asks.items()},
@@ -292,6 +296,11 @@ class InputRounds:
             "parked": parked,
             "expires": expires_s,
         }
+        if upstream_state is None and not parked:
+            self._lately[digest] = (expires_s, content["asked"])
+            self._lately.move_to_end(digest)
+            while len(self._lately) > LATELY_MAX:
+                self._lately.popitem(last=False)
         state = self._seal.close(STATE, caller.principal.key, json.dumps(content).encode())
         return AskedInput(requests=input_requests(dict(asks)) if asks else None, state=state)
 
@@ -314,11 +323,7 @@ class InputRounds:
             raise RequestStateRefused(
                 "this request state has expired or was used before", next_step="begin the call again"
             )
-        answers = {key: responses[key] for key in content["asked"] if key in responses}
-        for key, answer in answers.items():
-            problem = answer_problem(content["asked"][key], answer)
-            if problem:
-                raise RequestStateRefused(f"inputResponses/{key} {problem}")
+        answers = _fitting(content["asked"], responses)
         parked = self._parked.get(content["parked"]) if content["parked"] else None
         if content["parked"] and (parked is None or parked.owner != caller.principal.key):
             raise RequestStateRefused(
@@ -326,8 +331,21 @@ class InputRounds:
                 next_step="begin the call again",
             )
         self._used[content["id"]] = content["expires"]
-        encoded = {key: msgspec.json.encode(answer) for key, answer in answers.items()}
-        return Resumed(responses=encoded, upstream_state=content["state"], parked=parked)
+        return Resumed(responses=answers, upstream_state=content["state"], parked=parked)
+
+    def answered_lately(self, digest: str, responses: Mapping[str, Any]) -> Resumed | None:
+        """Answers that come without a state, to what was asked of this very call not long ago.
+
+        Servers need not have a state, and their clients need not bring ours back; what was not asked is
+        dropped all the same.
+
+        Raises:
+            RequestStateRefused: an answer that is not of its form.
+        """
+        until_s, asked = self._lately.get(digest, (0, {}))
+        if until_s < self._clock_us() // 1_000_000:
+            return None
+        return Resumed(responses=_fitting(asked, responses), upstream_state=None, parked=None)
 
     def take(self, parked: ParkedCall) -> None:
         """The agent came back for a parked call: it is no longer waiting for it."""
@@ -339,6 +357,16 @@ class InputRounds:
         for parked in list(self._parked.values()):
             parked.cancel()
         self._parked.clear()
+
+
+def _fitting(asked: Mapping[str, str], responses: Mapping[str, Any]) -> dict[str, bytes]:
+    """The answers to what was asked, encoded; others are dropped."""
+    answers = {key: responses[key] for key in asked if key in responses}
+    for key, answer in answers.items():
+        problem = answer_problem(asked[key], answer)
+        if problem:
+            raise RequestStateRefused(f"inputResponses/{key} {problem}")
+    return {key: msgspec.json.encode(answer) for key, answer in answers.items()}
 
 
 def _read(upstream: str, reply: Reply) -> tuple[dict[str, InputAsk], str | None]:

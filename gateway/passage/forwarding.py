@@ -110,7 +110,6 @@ class Forwarding:
         params = self._params(passage)
         if passage.resumed is not None:
             params = {**params, **_brought(passage.resumed.responses, passage.resumed.upstream_state)}
-        capabilities = passage.caller.capabilities
         return Send(
             method=call.method,
             name=str(call.arguments["taskId"]) if call.method.startswith("tasks/") else call.name,
@@ -118,9 +117,9 @@ class Forwarding:
             arguments=call.arguments,
             param_headers=definition.param_headers if definition is not None else NO_PARAM_HEADERS,
             session_key=passage.caller.principal.key,
-            capabilities=forwarded_capabilities(capabilities, self._rounds.grants(call.upstream))
-            if capabilities
-            else capabilities,
+            capabilities=forwarded_capabilities(
+                passage.caller.capabilities, self._rounds.grants(call.upstream)
+            ),
             log_level=passage.caller.log_level,
             meta=self._telemetry.outgoing(passage.span, passage.caller),
             wants_progress=side.wants_progress,

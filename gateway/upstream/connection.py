@@ -73,8 +73,8 @@ class UpstreamConnection:
         self._in_flight = 0
         self._doubted_at_s: float | None = None
         self._closed = False
-        self._changed_at_s = clock() - CHANGE_PAUSE_S
-        self._change_due: asyncio.TimerHandle | None = None
+        self._changed_at_s: dict[str, float] = {}
+        self._changes_due: dict[str, asyncio.TimerHandle] = {}
         self._events: UpstreamEvents | None = None
 
     @property
@@ -89,8 +89,10 @@ class UpstreamConnection:
             self._attempt = asyncio.get_running_loop().create_future()
             self._keeper = self._background.start(self._keep(), f"{self._party}: keep connected")
 
-    async def list_definitions(self, *, deadline_s: float) -> Listing:
-        """Fetch every page within ``deadline_s``, each within the configured limit."""
+    async def list_definitions(
+        self, *, deadline_s: float, kinds: frozenset[Kind] = frozenset(Kind)
+    ) -> Listing:
+        """Fetch every page of these kinds within ``deadline_s``, each within the configured limit."""
         end_at_s = self._clock() + deadline_s
 
         async def fetch(method: str, cursor: str | None) -> Answer:
@@ -112,6 +114,8 @@ class UpstreamConnection:
         elements: dict[Kind, tuple[Listed, ...]] = {}
         failed: dict[Kind, str] = {}
         for kind in _listed_kinds(peer):
+            if kind not in kinds:
+                continue
             try:
                 elements[kind] = await whole(kind)
             except UpstreamError as error:
@@ -210,8 +214,8 @@ class UpstreamConnection:
     async def aclose(self) -> None:
         """Stop keeping it connected, and end the link."""
         self._closed = True
-        if self._change_due is not None:
-            self._change_due.cancel()
+        for due in self._changes_due.values():
+            due.cancel()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait({self._keeper}, timeout=CLOSE_S / 5)
@@ -271,17 +275,20 @@ class UpstreamConnection:
         if self._events is not None and not self._closed:
             self._events.resource_updated(self._id, uri)
 
-    def list_changed(self) -> None:
-        """Report a change of what is offered, many within a moment as one."""
-        if self._change_due is None and not self._closed:
-            wait_s = max(self._changed_at_s + CHANGE_PAUSE_S - self._clock(), 0.0)
-            self._change_due = asyncio.get_running_loop().call_later(wait_s, self._report_change)
+    def list_changed(self, capability: str = "") -> None:
+        """Report a change of what is offered, many of one list within a moment as one."""
+        if capability not in self._changes_due and not self._closed:
+            last_s = self._changed_at_s.get(capability, self._clock() - CHANGE_PAUSE_S)
+            wait_s = max(last_s + CHANGE_PAUSE_S - self._clock(), 0.0)
+            self._changes_due[capability] = asyncio.get_running_loop().call_later(
+                wait_s, self._report_change, capability
+            )
 
-    def _report_change(self) -> None:
-        self._change_due = None
-        self._changed_at_s = self._clock()
+    def _report_change(self, capability: str) -> None:
+        del self._changes_due[capability]
+        self._changed_at_s[capability] = self._clock()
         if self._events is not None:
-            self._events.list_changed(self._id)
+            self._events.list_changed(self._id, capability)
 
     async def _ready(self, deadline_s: float) -> Peer:
         """Wait for the attempt under way, if there is one and it may succeed."""

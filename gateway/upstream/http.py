@@ -82,13 +82,13 @@ class HttpLink:
 
     async def subscribe(self, uri: str, *, deadline_s: float) -> None:
         """Hear of changes of a resource."""
-        speech = self._modern.listening if self._speech is self._modern else self._legacy
-        await speech.subscribe(uri, deadline_s=deadline_s)
+        heard = self._modern.listening if self._speech is self._modern else self._legacy.subscribing
+        await heard.subscribe(uri, deadline_s=deadline_s)
 
     def unsubscribe(self, uri: str) -> None:
         """No longer."""
         self._modern.listening.unsubscribe(uri)
-        self._legacy.unsubscribe(uri)
+        self._legacy.subscribing.unsubscribe(uri)
 
     async def watch(self, events: LinkEvents) -> None:
         """Listen for changes as long as the upstream announces them; raises once it is unreachable."""

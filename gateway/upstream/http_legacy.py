@@ -16,6 +16,7 @@ from gateway.upstream.incoming import Incoming
 from gateway.upstream.link import list_params
 from gateway.upstream.probe import read_initialize
 from gateway.upstream.sessions import Session, SessionTable
+from gateway.upstream.subscribing import Subscribing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +33,9 @@ COURTESY_S = 5.0
 
 FAREWELL_S = 2.0
 """For ending all sessions when the gateway stops."""
+
+STREAM_OPEN_S = 2.0
+"""For a caller's stream to be open before its first call is sent."""
 
 STREAM_PAUSE_S = 1.0
 """Between two GET streams of a caller's session."""
@@ -71,7 +75,8 @@ class LegacyHttp:
         )
         # Lists, subscribes and carries the stream; calls without a key use it too.
         self._control = Session(self._incoming, {})
-        self._uris: set[str] = set()
+        self.subscribing = Subscribing(wire.party, self._ask_control, background.start)
+        """Of the control session; whoever subscribed hears of it from there."""
         self._events: LinkEvents | None = None
 
     def _incoming(self, session: Session) -> Incoming:
@@ -143,30 +148,11 @@ class LegacyHttp:
             raise
         session.log_level = wanted
 
-    async def subscribe(self, uri: str, *, deadline_s: float) -> None:
-        """Subscribe the control session; others hear of it from there."""
-        if uri in self._uris:
-            return
-        answer = await self._ask(self._control, _about(uri, "resources/subscribe"), deadline_s=deadline_s)
-        if (error := answer.error_object) is not None:
-            raise UpstreamRefused(
-                f"{self._wire.party} does not subscribe to this resource: "
-                f"{messages.shown(error.message)} ({error.code})",
-                sent=True,
-            )
-        self._uris.add(uri)
+    async def _ask_control(self, method: str, params: dict[str, Any], deadline_s: float) -> Answer:
+        def body(number: int) -> bytes:
+            return messages.request(number, method, params)
 
-    def unsubscribe(self, uri: str) -> None:
-        """End a subscription, best effort."""
-        if uri not in self._uris:
-            return
-        self._uris.discard(uri)
-
-        async def end() -> None:
-            with contextlib.suppress(UpstreamError):
-                await self._ask(self._control, _about(uri, "resources/unsubscribe"), deadline_s=COURTESY_S)
-
-        self._background.start(end(), f"{self._wire.party}: unsubscribe")
+        return await self._ask(self._control, body, deadline_s=deadline_s)
 
     def listen_for(self, events: LinkEvents) -> None:
         """Whom to tell of changes, whichever session hears of them."""
@@ -175,9 +161,7 @@ class LegacyHttp:
 
     def repeat_updates(self) -> None:
         """Say of every subscribed resource that it may have changed."""
-        for uri in self._uris:
-            if self._events is not None:
-                self._events.resource_updated(uri)
+        self.subscribing.repeat(self._events)
 
     async def listen(self) -> float | None:
         """Read the control session's GET stream until it ends.
@@ -189,26 +173,28 @@ class LegacyHttp:
             UpstreamRefused: the server has no such stream.
         """
         await self._open(self._control, self._settings.list_timeout_s)
-        return await self._read_stream(self._control)
+        return await self._read_stream(self._control, opened=_nobody_waits)
 
-    async def _read_stream(self, session: Session) -> float | None:
+    async def _read_stream(self, session: Session, *, opened: Callable[[], None]) -> float | None:
         headers = {"Accept": EVENT_STREAM, **session.headers}
         try:
-            return await self._wire.listen(headers=headers, on_message=session.incoming.take)
+            return await self._wire.listen(headers=headers, on_message=session.incoming.take, opened=opened)
         except UpstreamRefused as refusal:
             if refusal.status == 404 and session.id is not None:
                 session.close()
                 return None
             raise
 
-    async def _follow(self, session: Session) -> None:
+    async def _follow(self, session: Session, opened: asyncio.Event) -> None:
         """Read a caller's own stream while its session lasts: the server may log or ask there."""
-        while session.id is not None:
-            try:
-                asked_s = await self._read_stream(session)
-            except UpstreamError:
-                return
-            await asyncio.sleep(max(asked_s or 0, STREAM_PAUSE_S))
+        try:
+            while session.id is not None:
+                asked_s = await self._read_stream(session, opened=opened.set)
+                await asyncio.sleep(max(asked_s or 0, STREAM_PAUSE_S))
+        except UpstreamError:
+            return  # It has no such stream; then it says everything on those of the calls.
+        finally:
+            opened.set()
 
     async def aclose(self) -> None:
         """End all sessions on the server."""
@@ -317,7 +303,7 @@ class LegacyHttp:
         number = self._wire.number()
         params = {
             "protocolVersion": messages.LEGACY_VERSION,
-            "capabilities": session.capabilities,
+            "capabilities": dict(session.capabilities),
             "clientInfo": self._client,
         }
         body = messages.request(number, "initialize", params)
@@ -333,26 +319,24 @@ class LegacyHttp:
         except BaseException:
             session.close()
             raise
-        self._opened(session)
+        await self._opened(session)
         return answer
 
-    def _opened(self, session: Session) -> None:
+    async def _opened(self, session: Session) -> None:
         """What a session needs beside the handshake, each time it is opened."""
         if session is self._control:
-            for uri in self._uris.copy():
-                # The server forgot the session, and with it the subscription.
-                self._uris.discard(uri)
-                self._background.start(self._subscribe_again(uri), f"{self._wire.party}: subscribe again")
+            self.subscribing.again()
             return
         session.incoming.events = self._events
         if session.capabilities and session.id is not None:
+            opened = asyncio.Event()
             session.stream = self._background.start(
-                self._follow(session), f"{self._wire.party}: a caller's stream"
+                self._follow(session, opened), f"{self._wire.party}: a caller's stream"
             )
-
-    async def _subscribe_again(self, uri: str) -> None:
-        with contextlib.suppress(UpstreamError):
-            await self.subscribe(uri, deadline_s=self._settings.list_timeout_s)
+            # What a server asks while nobody listens there, some servers throw away.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STREAM_OPEN_S):
+                    await opened.wait()
 
     async def _tell(self, session: Session, body: bytes, deadline_s: float) -> None:
         await self._wire.tell(body, headers={**POST_HEADERS, **session.headers}, deadline_s=deadline_s)
@@ -386,5 +370,5 @@ class LegacyHttp:
             return  # The server forgets it by itself.
 
 
-def _about(uri: str, method: str) -> Callable[[int], bytes]:
-    return lambda number: messages.request(number, method, {"uri": uri})
+def _nobody_waits() -> None:
+    """The control session's stream is read whenever it opens."""

@@ -136,8 +136,10 @@ class HttpWire:
         ) as answer:
             answer.enough()
 
-    async def listen(self, *, headers: Mapping[str, str], on_message: OnMessage) -> float | None:
-        """Read the GET stream until it ends or is silent for too long.
+    async def listen(
+        self, *, headers: Mapping[str, str], on_message: OnMessage, opened: Callable[[], None]
+    ) -> float | None:
+        """Read the GET stream until it ends or is silent for too long; ``opened`` is called once it is there.
 
         Returns:
             The pause the server asks for before the next attempt, in seconds, or None.
@@ -151,6 +153,7 @@ class HttpWire:
         ) as answer:
             if answer.status != 200 or answer.media_type != EVENT_STREAM:
                 raise UpstreamRefused(f"{self.party} offers no event stream", sent=True, status=answer.status)
+            opened()
             try:
                 async for chunk in answer.chunks(idle_s=SILENCE_S):
                     for event in parser.feed(chunk):

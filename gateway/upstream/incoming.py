@@ -77,7 +77,7 @@ class Incoming:
         """Act on one message; ``number``: the call on whose own stream it came."""
         if message.method in messages.LIST_CHANGES:
             if self.events is not None:
-                self.events.list_changed()
+                self.events.list_changed(messages.LIST_CHANGES[message.method or ""])
         elif message.method == messages.RESOURCE_UPDATED:
             uri = messages.updated_uri(message)
             if uri is not None and self.events is not None:

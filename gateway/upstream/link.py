@@ -43,8 +43,8 @@ class Peer:
 class LinkEvents(Protocol):
     """What a link says without being asked."""
 
-    def list_changed(self) -> None:
-        """Something it offers changed."""
+    def list_changed(self, capability: str = "") -> None:
+        """What this capability lists changed; empty: anything may have."""
         ...
 
     def resource_updated(self, uri: str) -> None:

@@ -133,7 +133,7 @@ class Listening:
 
         async def take(message: Message) -> None:
             if message.method in messages.LIST_CHANGES:
-                events.list_changed()
+                events.list_changed(messages.LIST_CHANGES[message.method or ""])
             elif message.method == messages.RESOURCE_UPDATED:
                 uri = messages.updated_uri(message)
                 if uri is not None and uri in wanted:

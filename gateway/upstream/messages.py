@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -35,13 +36,14 @@ UNSUPPORTED_VERSION = -32022
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 
-LIST_CHANGES = frozenset(
+LIST_CHANGES = MappingProxyType(
     {
-        "notifications/tools/list_changed",
-        "notifications/prompts/list_changed",
-        "notifications/resources/list_changed",
+        f"notifications/{capability}/list_changed": capability
+        for capability in ("tools", "prompts", "resources")
     }
 )
+"""Method -> the capability whose list changed."""
+
 RESOURCE_UPDATED = "notifications/resources/updated"
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 PROGRESS = "notifications/progress"
@@ -146,7 +148,7 @@ class ModernMeta:
         return {
             f"{_META_PREFIX}protocolVersion": MODERN_VERSION,
             f"{_META_PREFIX}clientInfo": self._client,
-            f"{_META_PREFIX}clientCapabilities": capabilities,
+            f"{_META_PREFIX}clientCapabilities": dict(capabilities),
         }
 
 

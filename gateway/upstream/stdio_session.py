@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import os
 from collections import deque
@@ -15,7 +14,6 @@ from gateway.errors import (
     UpstreamError,
     UpstreamGarbled,
     UpstreamGone,
-    UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -27,6 +25,7 @@ from gateway.upstream.lines import Overlong
 from gateway.upstream.link import list_params
 from gateway.upstream.listening import Listening
 from gateway.upstream.probe import negotiate
+from gateway.upstream.subscribing import COURTESY_S, Subscribing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     Item = Message | bytes | UpstreamError | str
 
 NOTICES_HELD_MAX = 64
-COURTESY_S = 5.0
 
 UNASKED_BYTES_MAX = 64 << 10
 """Of a notification or request; a larger one is cut, and so no longer one."""
@@ -107,7 +105,7 @@ class StdioSession:
         self.in_flight = 0
         self.used_at_s = 0.0
         self._log_level = ""
-        self._uris: set[str] = set()
+        self._subscribing = Subscribing(self.party, self._ask_plainly, start)
         self._numbers = itertools.count(1)
         self._pending: dict[int, _Waiting] = {}
         self._program: str | None = None
@@ -169,7 +167,7 @@ class StdioSession:
         number = next(self._numbers)
         params = {
             "protocolVersion": messages.LEGACY_VERSION,
-            "capabilities": self._capabilities,
+            "capabilities": dict(self._capabilities),
             "clientInfo": self._client,
         }
         body = messages.request(number, "initialize", params)
@@ -210,10 +208,8 @@ class StdioSession:
         wanted = lower(self._log_level, level)
         if wanted == self._log_level or self._peer is None or not self._peer.offers("logging"):
             return
-        number = next(self._numbers)
-        body = messages.request(number, "logging/setLevel", {"level": wanted})
         try:
-            await self._ask(number, body, deadline_s=COURTESY_S)
+            await self._ask_plainly("logging/setLevel", {"level": wanted}, COURTESY_S)
         except UpstreamError as error:
             error.sent = False
             raise
@@ -229,35 +225,23 @@ class StdioSession:
 
     async def subscribe(self, uri: str, *, deadline_s: float) -> None:
         """Hear of changes of a resource."""
-        if self.era == "modern":
-            await self.listening.subscribe(uri, deadline_s=deadline_s)
-            return
-        number = next(self._numbers)
-        body = messages.request(number, "resources/subscribe", {"uri": uri})
-        answer = await self._ask(number, body, deadline_s=deadline_s)
-        if (error := answer.error_object) is not None:
-            raise UpstreamRefused(
-                f"{self.party} does not subscribe to this resource: "
-                f"{messages.shown(error.message)} ({error.code})",
-                sent=True,
-            )
-        self._uris.add(uri)
+        heard = self.listening if self.era == "modern" else self._subscribing
+        await heard.subscribe(uri, deadline_s=deadline_s)
 
     def unsubscribe(self, uri: str) -> None:
         """No longer."""
         self.listening.unsubscribe(uri)
-        if uri in self._uris:
-            self._uris.discard(uri)
-            # Its answer is noise to us: nobody waits for it.
-            self._tell(messages.request(next(self._numbers), "resources/unsubscribe", {"uri": uri}))
+        self._subscribing.unsubscribe(uri)
+
+    async def _ask_plainly(self, method: str, params: dict[str, Any], deadline_s: float) -> Answer:
+        number = next(self._numbers)
+        return await self._ask(number, messages.request(number, method, params), deadline_s=deadline_s)
 
     async def watch(self, events: LinkEvents) -> None:
         """Wait for the end of the child; changes are reported as their lines come."""
         self.incoming.events = events
         peer = self._peer
-        for uri in sorted(self._uris):
-            with contextlib.suppress(UpstreamError):
-                await self.subscribe(uri, deadline_s=self._settings.list_timeout_s)
+        self._subscribing.again()
         if peer is not None and peer.era == "modern":
             listening = self._start(self.listening.run(peer, events), f"{self.party}: listen")
             try:

@@ -152,7 +152,7 @@ AROUND = (
     ("json-schema-2020-12-preservation", "2025-11-25", 8),
     ("sse-retry", "2025-11-25", 3),
     ("tools_call", "2026-07-28", 1),
-    ("request-metadata", "2026-07-28", 8),
+    ("request-metadata", "2026-07-28", 5),
     ("http-standard-headers", "2026-07-28", 9),
     ("http-custom-headers", "2026-07-28", 5),
     ("http-invalid-tool-headers", "2026-07-28", 12),

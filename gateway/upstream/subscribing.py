@@ -1,0 +1,74 @@
+"""``resources/subscribe`` of the session era as a client: made again whenever its session was."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import UpstreamError, UpstreamRefused
+from gateway.upstream import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from gateway.upstream.incoming import Start
+    from gateway.upstream.link import LinkEvents
+    from gateway.upstream.messages import Answer
+
+    Ask = Callable[[str, dict[str, Any], float], Awaitable[Answer]]
+
+COURTESY_S = 5.0
+
+
+class Subscribing:
+    """The subscriptions of one session."""
+
+    def __init__(self, party: str, ask: Ask, start: Start) -> None:
+        """``ask(method, params, deadline_s)`` asks within the session."""
+        self._party = party
+        self._ask = ask
+        self._start = start
+        self._uris: set[str] = set()
+
+    async def subscribe(self, uri: str, *, deadline_s: float) -> None:
+        """Subscribe, unless that is done.
+
+        Raises:
+            UpstreamError: the server does not, or not in time.
+        """
+        if uri in self._uris:
+            return
+        answer = await self._ask("resources/subscribe", {"uri": uri}, deadline_s)
+        if (error := answer.error_object) is not None:
+            raise UpstreamRefused(
+                f"{self._party} does not subscribe to this resource: "
+                f"{messages.shown(error.message)} ({error.code})",
+                sent=True,
+            )
+        self._uris.add(uri)
+
+    def unsubscribe(self, uri: str) -> None:
+        """End a subscription, best effort."""
+        if uri in self._uris:
+            self._uris.discard(uri)
+            self._start(self._end(uri), f"{self._party}: unsubscribe")
+
+    async def _end(self, uri: str) -> None:
+        with contextlib.suppress(UpstreamError):
+            await self._ask("resources/unsubscribe", {"uri": uri}, COURTESY_S)
+
+    def again(self) -> None:
+        """The server forgot the session, and with it the subscriptions: make them anew."""
+        for uri in sorted(self._uris):
+            self._uris.discard(uri)
+            self._start(self._once_more(uri), f"{self._party}: subscribe again")
+
+    async def _once_more(self, uri: str) -> None:
+        with contextlib.suppress(UpstreamError):
+            await self.subscribe(uri, deadline_s=COURTESY_S)
+
+    def repeat(self, events: LinkEvents | None) -> None:
+        """Say of every resource that it may have changed while nobody listened."""
+        for uri in self._uris:
+            if events is not None:
+                events.resource_updated(uri)
