@@ -76,7 +76,7 @@ class Admission:
     ) -> None:
         """Take ports.
 
-        After a few announced changes of a list, further ones wait ``settle_s`` each, so that a storm is cheap.
+        After a few changes of a list, further ones wait ``settle_s`` each, so that a storm is cheap.
         ``retry_s`` is the first and the longest pause after a failed listing.
         """
         self._upstreams = upstreams
@@ -221,6 +221,8 @@ class _Pending:
         self._settle_s = settle_s
         self._noted: set[str] = set()
         self._not_before_s: dict[str, float] = {}
+        self._retry_at_s = 0.0
+        """After a failure nothing is tried before, unless the upstream says something."""
         self._credit: dict[str, tuple[float, float]] = {}
         """By list: fetches that may follow each other at once, and when that was counted."""
         self._woken = asyncio.Event()
@@ -228,28 +230,27 @@ class _Pending:
     def note(self, capability: str) -> None:
         """It changed."""
         self._noted.add(capability)
-        if capability == EVERYTHING:
-            # Connected anew: what was tried in vain may work now.
-            self._not_before_s.clear()
+        # It speaks: what was tried in vain may work now.
+        self._retry_at_s = 0.0
         self._woken.set()
 
     def failed(self, due: frozenset[str], pause_s: float) -> None:
         """Fetching did not work; once more after a pause, or when something changes."""
         self._noted |= due
-        now_s = asyncio.get_running_loop().time()
-        self._not_before_s |= dict.fromkeys(due, now_s + pause_s)
+        self._retry_at_s = asyncio.get_running_loop().time() + pause_s
 
     async def next(self) -> frozenset[str]:
         """What is to be fetched now."""
         while True:
             self._woken.clear()
             now_s = asyncio.get_running_loop().time()
-            waits = {one: self._not_before_s.get(one, now_s) - now_s for one in self._noted}
+            not_before = self._not_before_s
+            waits = {one: max(not_before.get(one, now_s), self._retry_at_s) - now_s for one in self._noted}
             due = frozenset(one for one, wait_s in waits.items() if wait_s <= 0)
             if due:
                 taken = self._noted if EVERYTHING in due else due
                 self._noted = self._noted - taken
-                for one in due - {EVERYTHING}:
+                for one in due:
                     self._spend(one, now_s)
                 return frozenset(taken)
             with contextlib.suppress(TimeoutError):

@@ -120,21 +120,12 @@ def agent_plane(
     catalogue = CatalogueStore()
     until_s = asyncio.get_running_loop().time() + settings.limits.first_listing_s
     arrivals = Arrivals(upstreams, until_s=until_s)
-    admission = Admission(
-        upstreams=upstreams,
-        facts={name: _facts(one) for name, one in settings.upstreams.items() if name in upstreams},
-        replace=catalogue.replace,
-        touched=catalogue.touched,
-        audit=parts.trail,
-        read_param_headers=read_param_headers,
-        report=parts.report,
-        arrived=arrivals.arrived,
-    )
+    admission = _admission(configuration, parts, catalogue, upstreams, arrivals)
     rounds = _rounds(configuration, parts)
     enforcement = _enforcement(configuration, parts, catalogue, upstreams, rounds)
-    load, streams, refusals = Load(settings.limits), OpenStreams(settings.limits), Refusals(parts.trail)
+    streams, subscriptions = OpenStreams(settings.limits), _subscriptions(upstreams)
     catalogue.on_change(lambda upstream, kind: streams.list_changed(upstream, _TOPICS[kind]))
-    subscriptions = Subscriptions(lambda upstream, uri: upstreams[upstream].unsubscribe(uri))
+    load, refusals = Load(settings.limits), Refusals(parts.trail)
     task_ids = TaskIds(parts.seal)
     surface = Surface(
         requests=Requests(catalogue, ids, task_ids),
@@ -146,10 +137,6 @@ def agent_plane(
         first_listing=arrivals.of,
         server_info=SERVER_INFO,
     )
-
-    def ended(session: Session) -> None:
-        subscriptions.drop(session, session.subscribed or ())
-
     endpoint = AgentEndpoint(
         wire=Wire(settings.limits, listen_host=port.host, listen_port=port.port),
         authenticate=_directory(settings, local).authenticate,
@@ -157,12 +144,7 @@ def agent_plane(
         serving=Serving(
             surface, settings.limits, streams=streams, load=load, start_task=parts.background.start
         ),
-        sessions=Sessions(
-            settings.limits,
-            monotonic_s=time.monotonic,
-            new_id=lambda: secrets.token_hex(16),
-            ended=ended,
-        ),
+        sessions=_sessions(settings, subscriptions),
         replays=Replays(lambda: secrets.token_hex(8)),
         refusals=refusals,
     )
@@ -178,9 +160,45 @@ def agent_plane(
     )
 
 
+def _subscriptions(upstreams: Mapping[str, Upstream]) -> Subscriptions:
+    return Subscriptions(lambda upstream, uri: upstreams[upstream].unsubscribe(uri))
+
+
+def _sessions(settings: Settings, subscriptions: Subscriptions) -> Sessions:
+    def ended(session: Session) -> None:
+        subscriptions.drop(session, session.subscribed or ())
+
+    return Sessions(
+        settings.limits,
+        monotonic_s=time.monotonic,
+        new_id=lambda: secrets.token_hex(16),
+        ended=ended,
+    )
+
+
 def clock_us() -> int:
     """Microseconds since the Unix epoch; the one wall clock of the process."""
     return time.time_ns() // 1000
+
+
+def _admission(
+    configuration: Configuration,
+    parts: Parts,
+    catalogue: CatalogueStore,
+    upstreams: Mapping[str, Upstream],
+    arrivals: Arrivals,
+) -> Admission:
+    settings = configuration.settings.upstreams
+    return Admission(
+        upstreams=upstreams,
+        facts={name: _facts(one) for name, one in settings.items() if name in upstreams},
+        replace=catalogue.replace,
+        touched=catalogue.touched,
+        audit=parts.trail,
+        read_param_headers=read_param_headers,
+        report=parts.report,
+        arrived=arrivals.arrived,
+    )
 
 
 def _rounds(configuration: Configuration, parts: Parts) -> InputRounds:

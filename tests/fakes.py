@@ -15,8 +15,9 @@ from gateway.core.definition import Definition, Kind, Listed, RefusedDefinition,
 from gateway.core.principal import Caller, Principal, Subject
 from gateway.core.record import Record
 from gateway.core.seal import Seal
+from gateway.core.strict_json import read_json
 from gateway.enforcement import Enforcement, EnforcementSettings
-from gateway.errors import AuditUnwritable, UpstreamError
+from gateway.errors import AuditUnwritable, GatewayError, UpstreamError
 from gateway.inputs.rounds import InputRounds, RoundSettings
 from gateway.passage.passage import NOBODY, AgentSide
 from gateway.ports import (
@@ -63,6 +64,11 @@ def defined(members: Any, kind: Kind = Kind.TOOL, *, upstream: str = "orders") -
     found = parse_definition(upstream, listed(members), kind=kind)
     assert isinstance(found, Definition), found
     return found
+
+
+def sent_arguments(send: Send) -> bytes:
+    """The arguments of a ``tools/call`` byte for byte as they are put on the wire."""
+    return bytes(send.params["arguments"])
 
 
 def call_of(arguments: dict[str, Any], *, tool: str = "refund_order", upstream: str = "orders") -> Call:
@@ -271,7 +277,13 @@ class ScriptedUpstream:
 
 
 def _as_listed(element: Any) -> Listed:
-    return Listed(raw=element) if isinstance(element, bytes) else listed(element)
+    """Bytes are read as an upstream connection reads them; what that refuses has no value."""
+    if not isinstance(element, bytes):
+        return listed(element)
+    try:
+        return Listed(raw=element, value=read_json(element))
+    except GatewayError:
+        return Listed(raw=element)
 
 
 class FixedCatalogue:

@@ -132,6 +132,7 @@ class StoredLine(msgspec.Struct, frozen=True, kw_only=True):
     effect: Any = None
     subject: Any = None
     tool: Any = None
+    target: Any = None
     code: Any = None
     origin: Any = None
     key: Any = None

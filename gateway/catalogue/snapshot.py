@@ -75,7 +75,7 @@ class CatalogueStore:
         )
         earlier = before.offers.get(upstream)
         for kind in Kind:
-            if earlier is None or _digests(earlier, kind) != _digests(offer, kind):
+            if _digests(earlier, kind) != _digests(offer, kind):
                 for listener in self._listeners:
                     listener(upstream, kind)
 
@@ -118,5 +118,7 @@ class CatalogueStore:
         return offer.definitions[kind] if offer is not None else _NOTHING
 
 
-def _digests(offer: Offer, kind: Kind) -> dict[str, str]:
+def _digests(offer: Offer | None, kind: Kind) -> dict[str, str]:
+    if offer is None:
+        return {}
     return {name: one.digest for name, one in offer.definitions[kind].items()}

@@ -43,13 +43,14 @@ class ArgumentSchema:
         """Hold arguments against the schema.
 
         Raises:
+            InvalidParams: a name that another reader could take for a parameter's.
             InvalidArguments: with up to five places and what is wrong there. Values are left out:
                 they may be secrets, and the sender knows them.
         """
         for name in arguments.keys() - self._properties:
             if _fold(name) in self._folded:
                 # A case-insensitive reader behind us (Go's encoding/json) would take it for that one.
-                raise InvalidArguments(
+                raise InvalidParams(
                     f"arguments of {tool}: {name[:64]!r} differs from a parameter only in spelling",
                     next_step="use the exact name from the input schema",
                 )

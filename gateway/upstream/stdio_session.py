@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from gateway.core.log_level import lower
@@ -26,6 +25,7 @@ from gateway.upstream.link import list_params
 from gateway.upstream.listening import Listening
 from gateway.upstream.probe import negotiate
 from gateway.upstream.subscribing import COURTESY_S, Subscribing
+from gateway.upstream.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -36,46 +36,8 @@ if TYPE_CHECKING:
     from gateway.upstream.messages import Answer, Message
     from gateway.upstream.settings import UpstreamSettings
 
-    # A notification, an answer's line, an error, or (as text) how the child ended.
-    Item = Message | bytes | UpstreamError | str
-
-NOTICES_HELD_MAX = 64
-
 UNASKED_BYTES_MAX = 64 << 10
 """Of a notification or request; a larger one is cut, and so no longer one."""
-
-
-class _Waiting:
-    """What has come for one request and was not looked at yet."""
-
-    __slots__ = ("_arrived", "_ended", "_items", "on_message", "strict")
-
-    def __init__(
-        self, *, strict: bool, on_message: Callable[[Message], Awaitable[None]] | None = None
-    ) -> None:
-        self.on_message = on_message
-        self._items: deque[Item] = deque()
-        self._arrived: asyncio.Future[None] | None = None
-        self._ended = False
-        self.strict = strict
-
-    def put(self, item: Item) -> None:
-        """Add one; old notices make room for new, and nothing comes after the end."""
-        if self._ended:
-            return
-        self._ended = not isinstance(item, messages.Message)
-        if len(self._items) >= NOTICES_HELD_MAX:
-            self._items.popleft()
-        self._items.append(item)
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
-
-    async def get(self) -> Item:
-        """The next one."""
-        while not self._items:
-            self._arrived = asyncio.get_running_loop().create_future()
-            await self._arrived
-        return self._items.popleft()
 
 
 class StdioSession:
@@ -107,7 +69,7 @@ class StdioSession:
         self._log_level = ""
         self._subscribing = Subscribing(self.party, self._ask_plainly, start)
         self._numbers = itertools.count(1)
-        self._pending: dict[int, _Waiting] = {}
+        self._pending: dict[int, Waiting] = {}
         self._program: str | None = None
         self._child: Child | None = None
         self._peer: Peer | None = None
@@ -351,7 +313,7 @@ class StdioSession:
             raise UpstreamUnreachable(
                 f"{self.party} is not running: {self._how or 'not started'}", sent=False
             )
-        waiting = self._pending[number] = _Waiting(strict=strict, on_message=on_message)
+        waiting = self._pending[number] = Waiting(strict=strict, on_message=on_message)
         written = False
         try:
             async with asyncio.timeout(deadline_s) as limit:
@@ -373,7 +335,7 @@ class StdioSession:
         finally:
             self._pending.pop(number, None)
 
-    async def _answer(self, number: int, waiting: _Waiting) -> Answer:
+    async def _answer(self, number: int, waiting: Waiting) -> Answer:
         while True:
             item = await waiting.get()
             if isinstance(item, str):

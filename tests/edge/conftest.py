@@ -87,7 +87,7 @@ class Gateway:
             if line.startswith(b"data:"):
                 break
         assert hasattr(self, "port"), self.said + self.log.read_text()
-        self.until(lambda: len(self.tool_names()) == 4)
+        self.until(lambda: len(self.tool_names()) == 3)
         return self
 
     def stop(self):

@@ -278,11 +278,7 @@ UNKNOWN = [
     "sampling/createMessage",
     "elicitation/create",
     "roots/list",
-    "tasks/get",
-    "tasks/cancel",
-    "resources/read",
-    "prompts/get",
-    "completion/complete",
+    "tasks/list",
     "x/y",
     "tools__echo",
     "echo",
@@ -294,16 +290,42 @@ UNKNOWN = [
 def test_a_method_that_is_unknown_reversed_or_not_carried_is_not_forwarded(gateway, method):
     session, _ = gateway.initialize()
     requests = len(gateway.upstream.requests)
-    answer = gateway.ask(
-        modern_message(method, {"name": "tools__echo", "uri": "x:y"}), headers=(("Mcp-Name", "tools__echo"),)
-    )
-    if method == "resources/read":
-        answer = gateway.ask(modern_message(method, {"uri": "x:y"}), headers=(("Mcp-Name", "x:y"),))
+    answer = gateway.ask(modern_message(method, {"name": "tools__echo", "uri": "x:y"}))
     assert (answer.status, answer.error) == (404, -32601)
     assert gateway.legacy({"jsonrpc": "2.0", "id": 1, "method": method}, session).error == -32601
     assert len(gateway.upstream.requests) == requests
     with gateway.unharmed():
         pass
+
+
+NOT_OFFERED = [
+    ("prompts/get", {"name": "tools__echo"}, -32602, "unknown_prompt"),
+    ("resources/read", {"uri": "x:y"}, -32602, "unknown_resource"),
+    (
+        "completion/complete",
+        {"ref": {"type": "ref/prompt", "name": "tools__echo"}, "argument": {"name": "a", "value": ""}},
+        -32602,
+        "unknown_prompt",
+    ),
+    ("tasks/get", {"taskId": "x"}, -32021, "capability_missing"),
+    ("tasks/cancel", {"taskId": "x"}, -32021, "capability_missing"),
+]
+
+
+@pytest.mark.abuse(25)
+@pytest.mark.abuse(42)
+@pytest.mark.parametrize(("method", "params", "number", "code"), NOT_OFFERED, ids=lambda one: str(one)[:20])
+def test_what_no_upstream_offers_is_refused_without_asking_one(gateway, method, params, number, code):
+    named = params.get("name") or params.get("uri") or params.get("taskId")
+    headers = (("Mcp-Name", named),) if named else ()
+    with gateway.unharmed(code):
+        answer = gateway.ask(modern_message(method, params), headers=headers)
+        assert (answer.status, answer.error, answer.code) == (400, number, code)
+    session, _ = gateway.initialize()
+    wanted = {"capability_missing": "unknown_task"}.get(code, code)
+    with gateway.unharmed(wanted):
+        answer = gateway.legacy({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, session)
+        assert (answer.error, answer.code) == (-32602, wanted)
 
 
 @pytest.mark.abuse(26)
@@ -364,18 +386,26 @@ def test_absent_arguments_are_an_empty_object_for_all(gateway):
 
 
 @pytest.mark.abuse(28)
-@pytest.mark.parametrize("name", ["__proto__", "constructor", "task", "requestState", "inputResponses", "x"])
-def test_a_parameter_that_is_unknown_is_refused(gateway, name):
+@pytest.mark.parametrize(
+    ("name", "eras"),
+    [
+        ("__proto__", "both"),
+        ("constructor", "both"),
+        ("x", "both"),
+        ("requestState", "both"),  # Modern has it, but as a string.
+        ("task", "modern"),
+        ("inputResponses", "legacy"),
+    ],
+)
+def test_a_parameter_that_is_unknown_is_refused(gateway, name, eras):
     session, _ = gateway.initialize()
     params = {"name": "tools__echo", "arguments": {}, name: {}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     with gateway.unharmed("invalid_params"):
-        assert gateway.ask(modern_message(params=params)).error == -32602
-        assert (
-            gateway.legacy(
-                {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, session
-            ).error
-            == -32602
-        )
+        if eras != "legacy":
+            assert gateway.ask(modern_message(params=params)).error == -32602
+        if eras != "modern":
+            assert gateway.legacy(message, session).error == -32602
 
 
 @pytest.mark.abuse(28)

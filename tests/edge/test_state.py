@@ -139,9 +139,10 @@ def test_the_legacy_path_has_the_same_policy_and_the_same_checks(gateway):
     denied = {**NAMED, "params": {"name": "tools__denied", "arguments": {}}}
     with gateway.unharmed("never", "unknown_tool", "invalid_arguments"):
         assert gateway.legacy(denied, session).json["result"]["isError"]
-        for name, arguments in (("tools__none", {}), ("tools__echo", {"amount": "x"})):
-            message = {**NAMED, "params": {"name": name, "arguments": arguments}}
-            assert gateway.legacy(message, session).error == -32602
+        unknown = {**NAMED, "params": {"name": "tools__none", "arguments": {}}}
+        assert gateway.legacy(unknown, session).error == -32602
+        misfit = {**NAMED, "params": {"name": "tools__echo", "arguments": {"amount": "x"}}}
+        assert gateway.legacy(misfit, session).json["result"]["isError"]
     assert "result" in gateway.legacy(NAMED, session).json
 
 
@@ -252,8 +253,13 @@ def test_a_session_cannot_be_chosen_by_the_client(gateway):
 @pytest.mark.abuse(38)
 def test_round_trip_state_that_nobody_handed_out_is_refused(gateway):
     params = {"name": "tools__echo", "arguments": {}, "requestState": "forged", "inputResponses": {"a": {}}}
-    with gateway.unharmed("invalid_params"):
+    with gateway.unharmed("request_state_refused"):
         assert gateway.ask(modern_message(params=params)).error == -32602
+    # Answers that nobody asked for are dropped, and the call is decided as any other.
+    del params["requestState"]
+    assert "result" in gateway.ask(modern_message(params=params)).json
+    _, message = gateway.upstream.calls[-1]
+    assert "inputResponses" not in message["params"]
 
 
 @pytest.mark.abuse(42)
@@ -261,7 +267,9 @@ def test_round_trip_state_that_nobody_handed_out_is_refused(gateway):
     "tool", ["none", "Twin", "twin", "remote", "split", "no name\u200b", "x" * 200, "", "../echo", "echo\n"]
 )
 def test_a_tool_that_is_not_offered_cannot_be_called(gateway, tool):
-    assert gateway.tool_names() == {"tools__echo", "tools__region", "tools__denied", "tools__slow"}
+    assert gateway.tool_names() == {"tools__echo", "tools__region", "tools__slow"}, (
+        "what policy denies is not shown"
+    )
     with gateway.unharmed("unknown_tool"):
         for path, name in (("/mcp", f"tools__{tool}"), ("/s/tools/mcp", tool)):
             encoded = sentinel(name)

@@ -1,4 +1,4 @@
-"""Real servers in subprocesses, a scripted raw HTTP server, and connections to them."""
+"""Real servers in subprocesses, scripted ones in the test's own hands, and connections to them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,25 @@ import pytest
 
 from gateway.background import Background
 from gateway.egress import Egress, EgressSettings
-from gateway.ports import ToolSend
+from gateway.ports import Send
 from gateway.upstream.pool import upstream_for
 from gateway.upstream.settings import UpstreamSettings
+from tests.contract.upstream.puppets import Puppets
+from tests.contract.upstream.scripted import Http, Legacy, ScriptedServer
+from tests.contract.upstream.variants import VARIANTS
 
 SERVERS = Path(__file__).parent / "servers"
 
 
 class Workshop:
-    """Builds connections, and takes everything down again."""
+    """Builds connections, hears what they say, and takes everything down again."""
 
     def __init__(self):
         self.failures = []
         self.changed = []
+        """Upstream and capability of each reported change."""
+        self.updated = []
+        """URI of each resource that was reported to have changed."""
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self):
@@ -42,6 +48,12 @@ class Workshop:
     async def __aexit__(self, *exc):
         await self._stack.aclose()
 
+    def list_changed(self, upstream, capability):
+        self.changed.append((upstream, capability))
+
+    def resource_updated(self, upstream, uri):
+        self.updated.append(uri)
+
     async def connect(self, upstream="orders", **settings):
         connection = upstream_for(
             upstream,
@@ -52,13 +64,19 @@ class Workshop:
             random=random.random,
         )
         self._stack.push_async_callback(connection.aclose)
-        await connection.start(self.changed.append)
+        await connection.start(self)
+        return connection
+
+    async def ready(self, upstream="orders", **settings):
+        """Connect, and return once it is."""
+        connection = await self.connect(upstream, **settings)
+        await self.until(lambda: connection.health().state == "ready")
         return connection
 
     async def until(self, holds, *, within_s=10):
         async with asyncio.timeout(within_s):
             while not holds():
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.005)
 
 
 @pytest.fixture
@@ -111,83 +129,63 @@ def running():
     return run
 
 
-@pytest.fixture(scope="session")
-def call():
-    """Calls a tool with arguments as a value, as the flow would."""
+@pytest.fixture(scope="session", params=VARIANTS)
+def variant(request):
+    return request.param
 
-    async def call_tool(upstream, tool, arguments=None, *, deadline_s=10, on_progress=None, **rest):
+
+@pytest.fixture(scope="session")
+def cancellations(tmp_path_factory, variant):
+    return tmp_path_factory.mktemp(variant) / "cancelled"
+
+
+@pytest.fixture(scope="session")
+def reached(variant, running, servers, cancellations):
+    """The settings that lead to a real server of this variant."""
+    transport, *words = VARIANTS[variant]
+    env = {"FIXTURE_LOG": str(cancellations), "PATH": "/usr/bin:/bin"}
+    if transport == "stdio":
+        yield {"command": (sys.executable, str(servers / "sdk_server.py"), "stdio", *words), "env": env}
+    else:
+        with running("sdk_server.py", "http", *words, env=env) as (_, url):
+            yield {"url": url}
+
+
+@pytest.fixture(scope="session")
+def ask():
+    """Sends any request with params as a value, as the flow would; ``name`` is what it is about."""
+
+    async def send(upstream, method, params=None, *, deadline_s=10, on_notice=None, on_ask=None, **rest):
+        params = params or {}
+        name = str(params.get("name") or params.get("uri") or params.get("taskId") or "")
+        wanted = {"name": name, "wants_progress": on_notice is not None}
+        request = Send(method=method, params=params, **wanted | rest)
+        return await upstream.call(request, deadline_s=deadline_s, on_notice=on_notice, on_ask=on_ask)
+
+    return send
+
+
+@pytest.fixture(scope="session")
+def call(ask):
+    """Calls a tool with arguments as a value."""
+
+    async def call_tool(upstream, tool, arguments=None, **rest):
         arguments = arguments or {}
-        send = ToolSend(
-            tool=tool,
-            arguments_json=json.dumps(arguments, separators=(",", ":")).encode(),
-            arguments=arguments,
-            wants_progress=on_progress is not None,
-            **rest,
-        )
-        return await upstream.call_tool(send, deadline_s=deadline_s, on_progress=on_progress)
+        params = {"name": tool, "arguments": arguments}
+        return await ask(upstream, "tools/call", params, arguments=arguments, **rest)
 
     return call_tool
 
 
-class Request:
-    """One request as the scripted server read it."""
+@pytest.fixture(scope="session")
+def said():
+    """What a tool of the SDK's server answered with, as a value."""
 
-    def __init__(self, verb, path, headers, body):
-        self.verb = verb
-        self.path = path
-        self.headers = headers
-        self.body = body
-        self.message = json.loads(body) if body else {}
-        self.method = self.message.get("method")
-        self.id = self.message.get("id")
+    def structured(reply):
+        content = json.loads(reply.result)["structuredContent"]
+        return content["result"] if set(content) == {"result"} else content
 
-
-class ScriptedServer:
-    """Answers by a function of the request; returns bytes, or a coroutine that writes by itself."""
-
-    def __init__(self, respond):
-        self.respond = respond
-        self.requests = []
-        self.connections = 0
-        self._writers = set()
-
-    async def __aenter__(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/mcp"
-        return self
-
-    async def __aexit__(self, *exc):
-        self._server.close()
-        for writer in self._writers:
-            writer.transport.abort()
-
-    def of(self, method):
-        return [request for request in self.requests if request.method == method]
-
-    async def _serve(self, reader, writer):
-        self.connections += 1
-        self._writers.add(writer)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-                verb, path, _ = head[0].split(" ", 2)
-                headers = {}
-                for line in filter(None, head[1:]):
-                    name, _, value = line.partition(":")
-                    headers[name.lower()] = value.strip()
-                body = await reader.readexactly(int(headers.get("content-length", 0)))
-                request = Request(verb, path, headers, body)
-                self.requests.append(request)
-                answer = self.respond(request)
-                if asyncio.iscoroutine(answer):
-                    answer = await answer
-                if callable(answer):
-                    await answer(writer)
-                else:
-                    writer.write(answer)
-                await writer.drain()
-        writer.close()
+    return structured
 
 
 @pytest.fixture
@@ -196,43 +194,16 @@ def scripted():
     return ScriptedServer
 
 
-class Http:
-    """HTTP answers as bytes."""
+@pytest.fixture
+def legacy():
+    """``script = legacy(...)``: a server of the session era, for ``scripted``."""
+    return Legacy
 
-    @staticmethod
-    def answer(body=b"", *, status="200 OK", kind="application/json", headers=()):
-        body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
-        if body:
-            lines.append(f"Content-Type: {kind}")
-        return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
-    @classmethod
-    def result(cls, request, result, **rest):
-        return cls.answer({"jsonrpc": "2.0", "id": request.id, "result": result}, **rest)
-
-    @classmethod
-    def error(cls, request, code, message="no", **rest):
-        error = {"code": code, "message": message}
-        return cls.answer({"jsonrpc": "2.0", "id": request.id, "error": error}, **rest)
-
-    @classmethod
-    def discover(cls, request, **capabilities):
-        return cls.result(
-            request,
-            {
-                "resultType": "complete",
-                "supportedVersions": ["2026-07-28"],
-                "capabilities": {"tools": {}} | capabilities,
-                "ttlMs": 0,
-                "cacheScope": "private",
-            },
-        )
-
-    @staticmethod
-    def stream(*events):
-        body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
-        return Http.answer(body, kind="text/event-stream")
+@pytest.fixture
+def puppets():
+    """``async with puppets(era=..., on=...) as theirs``: children, for ``command=theirs.command``."""
+    return Puppets
 
 
 @pytest.fixture

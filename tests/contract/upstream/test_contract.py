@@ -4,51 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 
 import pytest
 import pytest_asyncio
 
+from gateway.core.definition import Kind
 from gateway.errors import UpstreamTimeout
+from tests.contract.upstream.variants import all_but
 
-VARIANTS = {
-    "http-modern-json": ("http", "modern", "json"),
-    "http-modern-stream": ("http", "modern"),
-    "http-legacy-json": ("http", "legacy", "json"),
-    "http-legacy-stream": ("http", "legacy"),
-    "http-legacy-stateless": ("http", "legacy", "stateless"),
-    "stdio-modern": ("stdio", "modern"),
-    "stdio-legacy": ("stdio", "legacy"),
-}
+ALL = frozenset(Kind)
 
 # A JSON answer carries no progress; the SDK's server notices a closed request only while it streams,
 # and a stateless legacy server has no stream to announce on and no memory to cancel from.
-STREAMS = [name for name in VARIANTS if not name.endswith("json")]
-CANCELS = [name for name in VARIANTS if name not in {"http-modern-json", "http-legacy-stateless"}]
-ANNOUNCES = [name for name in VARIANTS if name != "http-legacy-stateless"]
+STREAMS = all_but("json")
+CANCELS = all_but("http-modern-json", "stateless")
+ANNOUNCES = all_but("stateless")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module", params=VARIANTS)
-def variant(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def cancellations(tmp_path_factory, variant):
-    return tmp_path_factory.mktemp(variant) / "cancelled"
-
-
-@pytest.fixture(scope="module")
-def reached(variant, running, servers, cancellations):
-    transport, *words = VARIANTS[variant]
-    env = {"FIXTURE_LOG": str(cancellations), "PATH": "/usr/bin:/bin"}
-    if transport == "stdio":
-        yield {"command": (sys.executable, str(servers / "sdk_server.py"), "stdio", *words), "env": env}
-    else:
-        with running("sdk_server.py", "http", *words, env=env) as (_, url):
-            yield {"url": url}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -61,13 +33,17 @@ async def shop(workshop_class):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def upstream(shop, reached):
     connection = await shop.connect(**reached)
-    await connection.list_tools(deadline_s=30)
+    await connection.list_definitions(deadline_s=30, kinds=ALL)
     return connection
 
 
+def named(listing, kind):
+    return {one.value[kind.name_member]: one.value for one in listing.elements[kind]}
+
+
 async def test_the_tools_are_listed_as_the_server_wrote_them(upstream, variant):
-    listing = await upstream.list_tools(deadline_s=10)
-    tools = {tool["name"]: tool for tool in listing.tools}
+    listing = await upstream.list_definitions(deadline_s=10, kinds=ALL)
+    tools = named(listing, Kind.TOOL)
     assert {"echo", "fail", "steps", "sleep"} <= set(tools)
     assert tools["echo"]["inputSchema"]["required"] == ["text"]
     assert listing.era == variant.split("-")[1]
@@ -97,15 +73,16 @@ async def test_a_tool_that_fails_is_a_reply_and_not_an_error_of_the_connection(u
 async def test_progress_reaches_its_own_call_and_no_other(upstream, call):
     first, second = [], []
 
-    async def keep(kept, params):
-        kept.append(params)
+    async def keep(kept, notice):
+        kept.append(notice)
 
     await asyncio.gather(
-        call(upstream, "steps", on_progress=lambda params: keep(first, params)),
-        call(upstream, "echo", {"text": "x"}, on_progress=lambda params: keep(second, params)),
+        call(upstream, "steps", on_notice=lambda notice: keep(first, notice)),
+        call(upstream, "echo", {"text": "x"}, on_notice=lambda notice: keep(second, notice)),
     )
-    assert [params["progress"] for params in first] == [1, 2, 3]
-    assert all("progressToken" not in params for params in first)
+    assert {notice.method for notice in first} == {"notifications/progress"}
+    assert [json.loads(bytes(notice.params["progress"])) for notice in first] == [1, 2, 3]
+    assert all("progressToken" not in notice.params for notice in first)
     assert second == []
 
 
@@ -135,9 +112,10 @@ async def test_a_change_of_the_tools_is_reported_with_the_upstream_s_id(upstream
     await asyncio.sleep(0)
     shop.changed.clear()
     await call(upstream, "grow")
-    await shop.until(lambda: shop.changed == ["orders"])
-    listing = await upstream.list_tools(deadline_s=10)
-    assert "grown" in {tool["name"] for tool in listing.tools}
+    await shop.until(lambda: ("orders", "tools") in shop.changed)
+    assert set(shop.changed) == {("orders", "tools")}
+    listing = await upstream.list_definitions(deadline_s=10, kinds=ALL)
+    assert "grown" in named(listing, Kind.TOOL)
 
 
 async def test_health_says_who_answers_and_in_which_protocol(upstream, variant):

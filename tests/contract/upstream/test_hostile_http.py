@@ -13,7 +13,6 @@ from gateway.errors import (
     UpstreamError,
     UpstreamGarbled,
     UpstreamGone,
-    UpstreamNeedsInput,
     UpstreamRefused,
     UpstreamTimeout,
 )
@@ -33,8 +32,9 @@ WRONG = {
     "result_is_text": UpstreamGarbled,
     "error_is_text": UpstreamGarbled,
     "unknown_type": UpstreamGarbled,
+    "a_task": UpstreamGarbled,
+    "type_is_a_number": UpstreamGarbled,
     "is_error_is_text": UpstreamGarbled,
-    "needs_input": UpstreamNeedsInput,
     "web_page": UpstreamGarbled,
     "nan": UpstreamGarbled,
     "not_utf8": UpstreamGarbled,
@@ -111,6 +111,23 @@ async def test_a_json_rpc_error_is_a_reply_whatever_the_http_status(hostile, cal
     reply = await call(hostile, tool)
     assert reply.result is None
     assert json.loads(reply.error)["message"] == "no"
+
+
+@pytest.mark.abuse(74)
+async def test_an_answer_that_asks_for_input_is_never_taken_for_a_complete_one(hostile, call, ask):
+    assert (await call(hostile, "needs_input")).kind == "input_required"
+    assert (await call(hostile, "good")).kind == "complete"
+    # A method that has no rounds cannot be carried on.
+    with pytest.raises(UpstreamGarbled, match="input_required"):
+        await ask(hostile, "completion/complete", {"name": "needs_input"})
+
+
+@pytest.mark.abuse(74)
+async def test_a_task_in_place_of_a_result_is_an_answer_only_to_who_speaks_of_tasks(hostile, call):
+    tasks = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+    assert (await call(hostile, "a_task", capabilities=tasks)).kind == "task"
+    with pytest.raises(UpstreamGarbled, match="task"):
+        await call(hostile, "a_task")
 
 
 @pytest.mark.abuse(74)

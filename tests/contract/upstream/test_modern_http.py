@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from gateway.errors import UpstreamRefused
-from gateway.ports import ToolSend
+from gateway.ports import Send
 
 DONE = {"resultType": "complete", "content": []}
 
@@ -53,8 +54,8 @@ async def test_the_arguments_travel_byte_for_byte(workshop, scripted, modern):
     arguments = b'{"a":1.50,"b":1e2,"c":[ "\\u0041" ],"d":12345678901234567890}'
     async with scripted(modern) as server:
         upstream = await workshop.connect(url=server.url)
-        send = ToolSend(tool="get", arguments_json=arguments, arguments=json.loads(arguments))
-        await upstream.call_tool(send, deadline_s=5)
+        params = {"name": "get", "arguments": msgspec.Raw(arguments)}
+        await upstream.call(Send(method="tools/call", name="get", params=params), deadline_s=5)
         assert b'"arguments":' + arguments + b"," in server.of("tools/call")[0].body
 
 

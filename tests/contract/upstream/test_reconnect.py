@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from gateway.core.definition import Kind
 from gateway.errors import UpstreamGone, UpstreamRefused, UpstreamUnreachable
 
 
@@ -91,7 +92,7 @@ async def test_a_call_begun_before_the_first_connection_waits_for_it(workshop, r
     with running("sdk_server.py", "http", "modern", f"port={free_port}"):
         await workshop.until(lambda: upstream.health().state == "ready", within_s=15)
         assert (await call(upstream, "pid")).result
-    assert workshop.changed[0] == "orders"
+    assert workshop.changed[0] == ("orders", "")
 
 
 async def test_a_closed_connection_refuses_calls(workshop, scripted, http, call):
@@ -136,8 +137,8 @@ async def test_a_listing_is_repeated_once_when_an_idle_connection_closed_under_i
 
     async with scripted(respond) as server:
         upstream = await workshop.connect(url=server.url)
-        listing = await upstream.list_tools(deadline_s=5)
-        assert listing.tools == ({"name": "a"},)
+        listing = await upstream.list_definitions(deadline_s=5, kinds=frozenset({Kind.TOOL}))
+        assert [one.value for one in listing.elements[Kind.TOOL]] == [{"name": "a"}]
         assert len(server.of("tools/list")) == 2
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-
 from e2e_kit import node
 
 SERVER_RUN_S = 120

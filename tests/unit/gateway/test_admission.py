@@ -7,9 +7,10 @@ import json
 
 import pytest
 
-from gateway.admission import CHANGES_PER_RECORD, Admission, UpstreamFacts
+from gateway.admission import BURST, CHANGES_PER_RECORD, Admission, UpstreamFacts
 from gateway.catalogue.param_headers import read_param_headers
 from gateway.catalogue.snapshot import CatalogueStore
+from gateway.core.definition import Kind
 from gateway.errors import AuditUnwritable, UpstreamTimeout
 from tests.fakes import JournalTrail, ScriptedUpstream, tool_members
 
@@ -27,6 +28,7 @@ class Hall:
             upstreams={"orders": self.upstream},
             facts={"orders": UpstreamFacts(**facts)},
             replace=self.store.replace,
+            touched=self.store.touched,
             audit=self.audit,
             read_param_headers=read_param_headers,
             report=lambda upstream, sentence, *, problem: self.reports.append((sentence, problem)),
@@ -42,7 +44,7 @@ class Hall:
 
     @property
     def names(self):
-        return [tool.name for tool in self.store.offered("orders")]
+        return [tool.name for tool in self.store.offered(Kind.TOOL, "orders")]
 
     @property
     def refused(self):
@@ -116,8 +118,8 @@ async def test_labels_come_from_the_operator_only():
         idempotent=frozenset({"get"}),
     )
     await hall.refresh()
-    assert hall.store.find("orders", "get").labels == ("idempotent", "read_only")
-    assert hall.store.find("orders", "put").labels == ()
+    assert hall.store.find(Kind.TOOL, "orders", "get").labels == ("idempotent", "read_only")
+    assert hall.store.find(Kind.TOOL, "orders", "put").labels == ()
 
 
 @pytest.mark.abuse(40)
@@ -127,14 +129,14 @@ async def test_a_changed_definition_is_recorded_with_its_new_digest():
     await hall.refresh(tool_members("get"), tool_members("put", description="x"), tool_members("new"))
     first, second = hall.changes
     assert set(first["added"]) == {"get", "put", "old"}
-    assert second["changed"] == {"put": hall.store.find("orders", "put").digest}
+    assert second["changed"] == {"put": hall.store.find(Kind.TOOL, "orders", "put").digest}
     assert (set(second["added"]), second["removed"]) == ({"new"}, ["old"])
 
 
 async def test_an_unchanged_listing_leaves_no_record_and_wakes_nobody():
     hall = Hall(tool_members("a"), tool_members("b"))
     told = []
-    hall.store.on_change(told.append)
+    hall.store.on_change(lambda upstream, kind: told.append(upstream))
     await hall.refresh()
     await hall.refresh(tool_members("b"), tool_members("a"))
     assert (len(hall.changes), told) == (1, ["orders"])
@@ -207,7 +209,50 @@ async def test_a_storm_of_change_notices_costs_one_listing(kept):
         hall.admission.changed("orders")
         await asyncio.sleep(0)
     await until(lambda: hall.names == ["b"])
-    assert hall.upstream.listed == 2
+    # A few at once, then one for each pause.
+    assert hall.upstream.listed <= BURST + 1
+
+
+async def test_two_changes_in_a_row_show_at_once(kept):
+    hall = Hall(tool_members("a"), settle_s=3600)
+    kept(hall)
+    await until(lambda: hall.names == ["a"])
+    for name in ("b", "c"):
+        hall.upstream.listing = [tool_members(name)]
+        hall.admission.changed("orders", "tools")
+        await until(lambda name=name: hall.names == [name])
+
+
+async def test_only_the_list_that_changed_is_fetched_and_its_agents_are_told(kept):
+    hall = Hall(tool_members("a"), settle_s=3600)
+    hall.upstream.others = {Kind.PROMPT: [{"name": "p"}]}
+    hall.upstream.capabilities = {"tools": {}, "prompts": {}}
+    kept(hall)
+    await until(lambda: hall.names == ["a"])
+    told = []
+    hall.store.on_change(lambda upstream, kind: told.append(kind))
+    hall.upstream.listing = [tool_members("b")]
+    hall.upstream.others = {Kind.PROMPT: [{"name": "q"}]}
+    hall.admission.changed("orders", "prompts")
+    await until(lambda: told)
+    assert [one.name for one in hall.store.offered(Kind.PROMPT, "orders")] == ["q"]
+    assert hall.names == ["a"]
+    hall.admission.changed("orders", "resources")
+    await until(lambda: len(told) == 3)
+    assert told == [Kind.PROMPT, Kind.RESOURCE, Kind.TEMPLATE]
+
+
+async def test_a_list_that_fails_leaves_the_others_and_its_last_good_state():
+    hall = Hall(tool_members("a"))
+    hall.upstream.others = {Kind.PROMPT: [{"name": "p"}], Kind.RESOURCE: [{"uri": "a:b"}, {"uri": "no uri"}]}
+    await hall.refresh()
+    assert hall.refused == {"no uri": "definition_name"}
+    hall.upstream.others = {Kind.RESOURCE: [{"uri": "a:b"}]}
+    hall.upstream.failed = {Kind.PROMPT: "it does not list its prompts"}
+    await hall.refresh(tool_members("b"))
+    assert hall.names == ["b"]
+    assert [one.name for one in hall.store.offered(Kind.PROMPT, None)] == ["p"]
+    assert hall.reports[-1] == ("1 tools, 1 prompts, 1 resources offered; it does not list its prompts", True)
 
 
 async def test_a_failed_listing_is_told_and_tried_again(kept):

@@ -16,9 +16,10 @@ from gateway.errors import (
     UpstreamGone,
     UpstreamUnreachable,
 )
-from gateway.ports import ToolReply
+from gateway.passage.passage import AgentSide
+from gateway.ports import Notice, Reply
 from policies.errors import PolicyTimeout, PolicyUnavailable
-from tests.fakes import ANA, BEN, DENIED, HELD, Desk, caller, definition, ok, verdict
+from tests.fakes import ANA, BEN, DENIED, HELD, Desk, call_of, definition, ok, sent_arguments, verdict
 
 
 async def test_the_intent_is_durable_before_the_call_is_forwarded():
@@ -97,10 +98,10 @@ async def test_policy_log_and_upstream_see_the_same_arguments():
     desk = Desk()
     await desk.refund(order_id="A-1", amount=40.0)
     (send,) = desk.upstream.sends
-    assert send.arguments_json == b'{"amount":40,"order_id":"A-1"}'
-    assert desk.policy.asked[0]["arguments"] == send.arguments == json.loads(send.arguments_json)
+    assert sent_arguments(send) == b'{"amount":40,"order_id":"A-1"}'
+    assert desk.policy.asked[0]["arguments"] == send.arguments == json.loads(sent_arguments(send))
     (payload,) = desk.audit.records[0].payloads
-    assert payload.body == send.arguments_json
+    assert payload.body == sent_arguments(send)
 
 
 async def test_no_argument_or_result_value_stands_in_a_record():
@@ -165,7 +166,7 @@ async def test_a_tools_own_error_is_a_success_with_a_mark():
 
 async def test_an_upstreams_protocol_error_is_a_failure_and_passed_on():
     error = b'{"code":-32000,"message":"no"}'
-    desk = Desk(reply=ToolReply(error=error))
+    desk = Desk(reply=Reply(error=error))
     answer = await desk.refund()
     assert answer.reply.error == error
     (outcome,) = desk.audit.of("outcome")
@@ -229,15 +230,16 @@ async def test_upstream_sessions_are_kept_apart_by_principal():
 
 async def test_progress_is_asked_for_only_if_somebody_listens():
     desk = Desk()
-    desk.upstream.progress = ({"progress": 1},)
+    said = Notice(method="notifications/progress", params={})
+    desk.upstream.notices = (said,)
     heard = []
 
-    async def sink(params):
-        heard.append(params)
+    async def sink(notice):
+        heard.append(notice)
 
-    await desk.enforcement.handle("orders", "refund_order", {"order_id": "A"}, caller(), sink)
+    await desk.ask(call_of({"order_id": "A"}), AgentSide(on_notice=sink, wants_progress=True))
     await desk.refund()
-    assert heard == [{"progress": 1}]
+    assert heard == [said]
     assert [send.wants_progress for send in desk.upstream.sends] == [True, False]
 
 
@@ -249,11 +251,11 @@ async def test_progress_is_asked_for_only_if_somebody_listens():
         (HELD, None, "over_limit"),
         (None, UpstreamGone("x", sent=True), "upstream_gone"),
         (None, ok(isError=True), "tool_error"),
-        (None, ToolReply(error=b'{"code":1,"message":""}'), "upstream_rpc_error"),
+        (None, Reply(error=b'{"code":1,"message":""}'), "upstream_rpc_error"),
     ],
 )
 async def test_telemetry_hears_how_each_call_ended(answer, reply, error_type):
     desk = Desk(reply=reply) if answer is None else Desk(answer)
     await desk.refund()
     (end,) = desk.telemetry.ends
-    assert (end.error_type, end.tool, end.call_id) == (error_type, "orders/refund_order", "call-1")
+    assert (end.error_type, end.target, end.call_id) == (error_type, "orders/refund_order", "call-1")

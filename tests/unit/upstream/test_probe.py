@@ -61,7 +61,7 @@ class Talk:
 async def test_a_discover_result_with_our_version_is_modern():
     talk = Talk([MODERN])
     peer = await negotiate(talk, era="auto")
-    assert (peer.era, peer.protocol_version, peer.announces_tools) == ("modern", "2026-07-28", True)
+    assert (peer.era, peer.protocol_version, peer.changes) == ("modern", "2026-07-28", ("tools",))
     assert talk.asked == ["discover"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.upstream.incoming import Incoming
 from gateway.upstream.link import Peer
 from gateway.upstream.sessions import SessionTable
 
@@ -14,7 +15,16 @@ class Clock:
 
 
 def table(clock, *, sessions_max=2, idle_s=60):
-    return SessionTable(sessions_max=sessions_max, idle_s=idle_s, clock=clock)
+    return SessionTable(
+        sessions_max=sessions_max,
+        idle_s=idle_s,
+        clock=clock,
+        incoming=lambda session: Incoming("upstream 'x'", nothing_starts, session.__class__),
+    )
+
+
+def nothing_starts(coro, name):
+    raise AssertionError(f"{name} was started")
 
 
 def test_a_key_keeps_its_session_and_shares_it_with_no_other():

@@ -62,6 +62,8 @@ ANSWERS = {
     "result_is_text": lambda n: http(b'{"jsonrpc":"2.0","id":%d,"result":"done"}' % n),
     "error_is_text": lambda n: http(b'{"jsonrpc":"2.0","id":%d,"error":"no"}' % n),
     "unknown_type": lambda n: http(message(n, result={"resultType": "surprise"})),
+    "type_is_a_number": lambda n: http(message(n, result={"resultType": 1})),
+    "a_task": lambda n: http(message(n, result={"resultType": "task", "taskId": "t"})),
     "is_error_is_text": lambda n: http(message(n, result={"resultType": "complete", "isError": "yes"})),
     "needs_input": lambda n: http(message(n, result={"resultType": "input_required", "requestState": "x"})),
     "web_page": lambda n: http(b"<html><form>login</form></html>", kind=b"text/html; charset=utf-8"),

@@ -9,13 +9,20 @@ import asyncio
 import os
 import socket
 import sys
+import warnings
 from pathlib import Path
 
+import mcp_types as types
 import uvicorn
 from mcp.server.lowlevel import NotificationOptions
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.runner import serve_loop
 from mcp.server.stdio import stdio_server
+from mcp.shared.exceptions import MCPDeprecationWarning
+from pydantic import BaseModel
+
+# Logging is on its way out; that it still works is the point here.
+warnings.simplefilter("ignore", MCPDeprecationWarning)
 
 TRANSPORT, ERA = sys.argv[1:3]
 FLAGS = set(sys.argv[3:])
@@ -23,6 +30,13 @@ PORT = next((int(flag.removeprefix("port=")) for flag in FLAGS if flag.startswit
 
 server = MCPServer("fixture", version="1.0", log_level="CRITICAL")
 counts: dict[int, int] = {}
+levels: dict[int, str] = {}
+subscribers: dict[str, list[object]] = {}
+LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+
+
+def connection(session) -> int:
+    return id(session._connection) if hasattr(session, "_connection") else id(session)
 
 
 @server.tool()
@@ -33,7 +47,7 @@ async def echo(text: str, number: float = 0) -> dict[str, object]:
 @server.tool()
 async def count(ctx: Context) -> int:
     """How often this session has called."""
-    key = id(ctx.session._connection) if hasattr(ctx.session, "_connection") else id(ctx.session)
+    key = connection(ctx.session)
     counts[key] = counts.get(key, 0) + 1
     return counts[key]
 
@@ -75,6 +89,79 @@ async def grow(ctx: Context) -> str:
     else:
         await ctx.session.send_tool_list_changed()
     return "grown"
+
+
+@server.tool()
+async def say(ctx: Context, words: list[str]) -> str:
+    """Logs one word after the other, at rising levels."""
+    # In the session era it is the server that keeps to the level that was set.
+    least = levels.get(connection(ctx.session), "emergency") if ERA == "legacy" else "debug"
+    for level, word in zip(LEVELS, words, strict=False):
+        if LEVELS.index(level) >= LEVELS.index(least):
+            await ctx.log(level, word)
+    return "said"
+
+
+@server.tool()
+async def touch(ctx: Context, uri: str) -> str:
+    """Announces that a resource changed."""
+    if ERA == "modern":
+        await ctx.notify_resource_updated(uri)
+    for session in subscribers.get(uri, ()):
+        await session.send_resource_updated(uri)
+    return "touched"
+
+
+class Name(BaseModel):
+    name: str
+
+
+@server.tool()
+async def ask_name(ctx: Context) -> str:
+    answer = await ctx.elicit("Who are you?", Name)
+    return answer.data.name if answer.action == "accept" else answer.action
+
+
+@server.prompt()
+async def greet(name: str) -> str:
+    return f"Say hello to {name}"
+
+
+@server.resource("note://one", mime_type="text/plain")
+async def note() -> str:
+    return "the first note"
+
+
+@server.resource("note://named/{name}", mime_type="text/plain")
+async def named_note(name: str) -> str:
+    return f"the note {name}"
+
+
+@server.completion()
+async def complete(ref, argument, context) -> types.Completion:
+    return types.Completion(values=[argument.value + "na", argument.value + "ton"])
+
+
+async def subscribe(ctx, params: types.SubscribeRequestParams) -> types.EmptyResult:
+    subscribers.setdefault(str(params.uri), []).append(ctx.session)
+    return types.EmptyResult()
+
+
+async def unsubscribe(ctx, params: types.UnsubscribeRequestParams) -> types.EmptyResult:
+    subscribers.pop(str(params.uri), None)
+    return types.EmptyResult()
+
+
+async def set_level(ctx, params: types.SetLevelRequestParams) -> types.EmptyResult:
+    levels[connection(ctx.session)] = params.level
+    return types.EmptyResult()
+
+
+if ERA == "legacy":
+    low = server._lowlevel_server
+    low.add_request_handler("resources/subscribe", types.SubscribeRequestParams, subscribe)
+    low.add_request_handler("resources/unsubscribe", types.UnsubscribeRequestParams, unsubscribe)
+    low.add_request_handler("logging/setLevel", types.SetLevelRequestParams, set_level)
 
 
 class OneEra:

@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.call import call_digest, tool_call
+from gateway.core.call import call_digest, canonical_call
 from gateway.core.canonical import canonical_json
 from gateway.core.principal import Principal, Subject
 from gateway.core.strict_json import read_json
@@ -47,7 +47,7 @@ def test_policy_reads_back_exactly_what_is_sent(arguments):
         arguments = read_json(json.dumps(arguments, allow_nan=False).encode())
     except (InvalidParams, MalformedMessage, ValueError):
         return
-    call = tool_call("orders", "refund", arguments)
+    call = canonical_call("tools/call", "orders", "refund", arguments)
     assert canonical_json(call.arguments) == call.arguments_json
     assert json.loads(call.arguments_json) == call.arguments
 
@@ -67,7 +67,9 @@ def test_policy_reads_back_exactly_what_is_sent(arguments):
     ],
 )
 def test_spellings_of_one_value_are_one_call(one, other):
-    first, second = (tool_call("orders", "refund", read_json(body)) for body in (one, other))
+    first, second = (
+        canonical_call("tools/call", "orders", "refund", read_json(body)) for body in (one, other)
+    )
     assert first == second
     assert repr(first.arguments) == repr(second.arguments)
     assert digest(call=first) == digest(call=second)
@@ -75,7 +77,9 @@ def test_spellings_of_one_value_are_one_call(one, other):
 
 def digest(call=None, principal=ANA, **members):
     return call_digest(
-        call or tool_call("orders", "refund_order", {"a": 1}), principal, definition(**members)
+        call or canonical_call("tools/call", "orders", "refund_order", {"a": 1}),
+        principal,
+        definition(**members).digest,
     )
 
 
@@ -83,11 +87,11 @@ def test_the_call_digest_changes_with_any_part_of_the_call():
     subject = ANA.subject
     digests = [
         digest(),
-        digest(call=tool_call("orders", "refund_order", {"a": 2})),
-        digest(call=tool_call("orders", "refund_order", {"a": "1"})),
-        digest(call=tool_call("orders", "refund_order", {"a": 1, "b": None})),
-        digest(call=tool_call("order", "refund_order", {"a": 1})),
-        digest(call=tool_call("orders", "refund", {"a": 1})),
+        digest(call=canonical_call("tools/call", "orders", "refund_order", {"a": 2})),
+        digest(call=canonical_call("tools/call", "orders", "refund_order", {"a": "1"})),
+        digest(call=canonical_call("tools/call", "orders", "refund_order", {"a": 1, "b": None})),
+        digest(call=canonical_call("tools/call", "order", "refund_order", {"a": 1})),
+        digest(call=canonical_call("tools/call", "orders", "refund", {"a": 1})),
         digest(principal=Principal(subject=subject, agent="desk", tenant="other")),
         digest(principal=Principal(subject=subject, agent="other", tenant="acme")),
         digest(principal=Principal(subject=Subject(id="other"), agent="desk", tenant="acme")),
@@ -104,19 +108,21 @@ def test_the_call_digest_changes_with_any_part_of_the_call():
 @pytest.mark.abuse(56)
 @given(st.data())
 def test_one_flipped_byte_of_the_arguments_is_another_call(data):
-    call = tool_call("orders", "refund_order", {"order_id": "A-1", "amount": 40})
+    call = canonical_call("tools/call", "orders", "refund_order", {"order_id": "A-1", "amount": 40})
     at = data.draw(st.integers(0, len(call.arguments_json) - 1))
     flipped = bytearray(call.arguments_json)
     flipped[at] ^= 1
     try:
-        other = tool_call("orders", "refund_order", read_json(bytes(flipped)))
+        other = canonical_call("tools/call", "orders", "refund_order", read_json(bytes(flipped)))
     except (InvalidParams, MalformedMessage):
         return  # not readable any more: no call at all
     assert digest(call=other) != digest(call=call)
 
 
 def test_names_with_separators_do_not_run_into_each_other():
-    assert digest(call=tool_call("a", "b", {})) != digest(call=tool_call("a/b", "", {}))
+    assert digest(call=canonical_call("tools/call", "a", "b", {})) != digest(
+        call=canonical_call("tools/call", "a/b", "", {})
+    )
     one = Principal(subject=Subject(id="x"), agent="y/z", tenant="t")
     other = Principal(subject=Subject(id="x/y"), agent="z", tenant="t")
     assert digest(principal=one) != digest(principal=other)

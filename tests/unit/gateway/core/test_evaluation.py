@@ -8,7 +8,7 @@ import zoneinfo
 
 import pytest
 
-from gateway.core.call import tool_call
+from gateway.core.call import canonical_call
 from gateway.core.evaluation import evaluation_request
 from gateway.core.principal import Principal, Subject, Workflow
 from tests.fakes import NOON_US, caller, definition
@@ -16,7 +16,7 @@ from tests.fakes import NOON_US, caller, definition
 
 def document(zone=datetime.UTC, arguments=None, **origin):
     return evaluation_request(
-        tool_call("orders", "refund_order", arguments or {"order_id": "A-1"}),
+        canonical_call("tools/call", "orders", "refund_order", arguments or {"order_id": "A-1"}),
         definition(annotations={"readOnlyHint": True}),
         caller(**origin),
         now_us=NOON_US,

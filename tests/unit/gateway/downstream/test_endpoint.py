@@ -6,25 +6,32 @@ import asyncio
 import json
 import logging
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.background import Background
 from gateway.catalogue.snapshot import CatalogueStore
+from gateway.core.methods import METHODS
+from gateway.downstream.announcements import Announcements
+from gateway.downstream.answers import Answers
 from gateway.downstream.endpoint import AgentEndpoint
-from gateway.downstream.legacy import LegacyEra
+from gateway.downstream.lists import Lists
 from gateway.downstream.load import Load
-from gateway.downstream.methods import METHODS
-from gateway.downstream.modern import ModernEra
 from gateway.downstream.refusals import Refusals
+from gateway.downstream.replay import Replays
+from gateway.downstream.requests import Requests
+from gateway.downstream.serving import Serving
 from gateway.downstream.sessions import Sessions
 from gateway.downstream.settings import WireSettings
 from gateway.downstream.streams import OpenStreams
-from gateway.downstream.tools import Tools
+from gateway.downstream.subscriptions import Subscriptions
+from gateway.downstream.surface import Surface
+from gateway.downstream.task_ids import TaskIds
 from gateway.downstream.wire import Wire
 from gateway.errors import Unauthenticated, UpstreamGone, UpstreamUnreachable
-from gateway.ports import ToolReply
+from gateway.ports import Notice, Reply, ServerFacts
 from tests.fakes import ANA, DENIED, HELD, Counted, Desk, definition, ok
 
 PREFIX = "io.modelcontextprotocol/"
@@ -38,26 +45,48 @@ class Front:
         self.desk = desk or Desk()
         settings = WireSettings(**limits)
         store = CatalogueStore()
-        store.replace("orders", (definition(), definition("get_order")), ())
-        tools = Tools(store, self.desk.enforcement)
-        sessions = Sessions(settings, monotonic_s=self.desk.clock.s, new_id=Counted("s-"))
-        about = {"server_info": {"name": "toolgate", "version": "1"}, "instructions": "ask"}
+        server = ServerFacts(era="modern", capabilities={"tools": {}})
+        store.replace("orders", (definition(), definition("get_order")), (), server)
+        ids = frozenset({"orders"})
+        task_ids = TaskIds(self.desk.seal)
+        self.unsubscribed = []
+        subscriptions = Subscriptions(lambda *key: self.unsubscribed.append(key))
+        surface = Surface(
+            requests=Requests(store, ids, task_ids),
+            answers=Answers(task_ids),
+            lists=Lists(self.visible),
+            announcements=Announcements(store, ids, instructions="ask"),
+            subscriptions=subscriptions,
+            enforcement=self.desk.enforcement,
+            first_listing=self.listed,
+            server_info={"name": "toolgate", "version": "1"},
+        )
+        self.store = store
         self.load = Load(settings)
         self.endpoint = AgentEndpoint(
             wire=Wire(settings, listen_host="127.0.0.1", listen_port=80),
-            settings=settings,
             authenticate=self.authenticate,
-            upstream_ids=frozenset({"orders"}),
-            first_listing=self.listed,
-            tools=tools,
-            modern_era=ModernEra(tools, **about),
-            legacy_era=LegacyEra(tools, sessions, **about),
-            sessions=sessions,
-            streams=OpenStreams(settings),
-            load=self.load,
+            upstream_ids=ids,
+            serving=Serving(
+                surface,
+                settings,
+                streams=OpenStreams(settings),
+                load=self.load,
+                start_task=background.start,
+            ),
+            sessions=Sessions(
+                settings,
+                monotonic_s=self.desk.clock.s,
+                new_id=Counted("s-"),
+                ended=lambda session: subscriptions.drop(session, session.subscribed or ()),
+            ),
+            replays=Replays(Counted("e-")),
             refusals=Refusals(self.desk.audit),
-            start_task=background.start,
         )
+
+    async def visible(self, kind, upstream, caller):
+        """Everything is shown to everybody."""
+        return self.store.offered(kind, upstream)
 
     async def listed(self, upstream):
         """Every upstream was listed before the test began."""
@@ -222,7 +251,7 @@ async def test_a_failed_call_says_whether_it_may_have_run(front, failure, words)
 
 async def test_an_upstreams_own_error_is_passed_on_byte_for_byte(front):
     error = {"code": -32000, "message": "no", "data": {"n": 1}}
-    found = front(Desk(reply=ToolReply(error=json.dumps(error).encode())))
+    found = front(Desk(reply=Reply(error=json.dumps(error).encode())))
     assert (await found.modern())[1]["error"] == error
     assert (await found.legacy((await found.initialize())[0]))[1]["error"] == error
 
@@ -242,7 +271,8 @@ async def test_lists_differ_by_route_and_era_only_where_the_protocol_does(front)
 
 async def test_progress_arrives_with_the_agents_own_token_before_the_answer(front):
     desk = Desk()
-    desk.upstream.progress = ({"progress": 1, "total": 2, "message": "half", "secret": "x"},)
+    said = {"progress": msgspec.Raw(b"1.50"), "total": msgspec.Raw(b"2"), "message": msgspec.Raw(b'"half"')}
+    desk.upstream.notices = (Notice(method="notifications/progress", params=said),)
     found = front(desk)
     params = {
         "name": "orders__refund_order",
@@ -258,7 +288,8 @@ async def test_progress_arrives_with_the_agents_own_token_before_the_answer(fron
     _, sent, body = await found.send(message, **headers)
     assert sent[b"content-type"] == b"text/event-stream"
     events = [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: ")]
-    assert events[0]["params"] == {"progressToken": "t-9", "progress": 1, "total": 2, "message": "half"}
+    assert events[0]["params"] == {"progressToken": "t-9", "progress": 1.5, "total": 2, "message": "half"}
+    assert b"1.50" in body
     assert events[1]["result"]["resultType"] == "complete"
 
 
@@ -284,8 +315,17 @@ async def test_a_fault_in_authentication_is_never_an_identity(front):
 
 
 async def test_discovery_names_what_is_served(front):
-    _, body = await front().modern("server/discover")
+    found = front()
+    _, body = await found.modern("server/discover")
     assert body["result"]["supportedVersions"] == ["2026-07-28"]
+    assert body["result"]["capabilities"].keys() == {
+        "tools",
+        "prompts",
+        "resources",
+        "completions",
+        "logging",
+    }
+    _, body = await found.modern("server/discover", path=b"/s/orders/mcp")
     assert body["result"]["capabilities"] == {"tools": {"listChanged": True}}
 
 

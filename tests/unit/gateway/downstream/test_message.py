@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from gateway.downstream.message import only_members, read_message
-from gateway.downstream.methods import METHODS, NAME_PARAMETER
+from gateway.core.methods import METHODS, By
+from gateway.downstream.message import Response, only_members, read_message
 from gateway.errors import InvalidParams, InvalidRequest, MalformedMessage, UnknownMethod
 
 
@@ -54,7 +54,9 @@ def test_a_member_that_is_not_of_json_rpc_is_refused(name):
 
 
 @pytest.mark.abuse(22)
-@pytest.mark.parametrize("method", [row.name for row in METHODS.values() if not row.notification])
+@pytest.mark.parametrize(
+    "method", [row.name for row in METHODS.values() if row.sent_by(By.AGENT) and not row.notification]
+)
 def test_a_request_sent_as_a_notification_is_refused(method):
     with pytest.raises(InvalidRequest, match="needs an id"):
         read_message(without("id", method=method))
@@ -73,9 +75,28 @@ def test_a_notification_with_an_id_is_refused():
 
 @pytest.mark.abuse(23)
 @pytest.mark.parametrize("member", ["result", "error"])
-def test_a_response_is_refused(member):
-    with pytest.raises(InvalidRequest):
-        read_message(json.dumps({"jsonrpc": "2.0", "id": 1, member: {}}).encode())
+def test_a_response_is_told_from_a_request_and_must_be_whole(member):
+    good = {"result": {"a": 1.5}, "error": {"code": 1, "message": "no"}}[member]
+    found = read_message(json.dumps({"jsonrpc": "2.0", "id": "q", member: good}).encode())
+    assert isinstance(found, Response)
+    assert found.id == "q"
+    for wrong in (
+        {"jsonrpc": "2.0", member: good},
+        {"jsonrpc": "1.0", "id": 1, member: good},
+        {"jsonrpc": "2.0", "id": None, member: good},
+        {"jsonrpc": "2.0", "id": 1, member: good, "more": 1},
+        {"jsonrpc": "2.0", "id": 1, "result": {}, "error": good},
+        {"jsonrpc": "2.0", "id": 1, "error": {"code": "1"}},
+    ):
+        with pytest.raises(InvalidRequest):
+            read_message(json.dumps(wrong).encode())
+
+
+@pytest.mark.abuse(25)
+@pytest.mark.parametrize("method", ["sampling/createMessage", "elicitation/create", "roots/list"])
+def test_what_only_a_server_may_ask_is_no_method_of_an_agent(method):
+    assert read_message(message(method="tools/list")).row is not None
+    assert read_message(message(method=method)).row is None
 
 
 @pytest.mark.abuse(24)
@@ -144,5 +165,7 @@ def test_unknown_parameters_are_refused_by_name():
         only_members({"name": 1, "__proto__": 2}, frozenset({"name"}), "tools/call")
 
 
-def test_every_method_with_a_mirrored_parameter_exists():
-    assert NAME_PARAMETER.keys() <= METHODS.keys()
+def test_every_mirrored_parameter_is_one_that_its_method_has():
+    mirrored = {row.name: row.target for row in METHODS.values() if row.target}
+    assert mirrored["tools/call"] == "name"
+    assert all(target in METHODS[name].parameters for name, target in mirrored.items())

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.principal import Principal, Subject
 from gateway.downstream.sessions import Sessions
 from gateway.downstream.settings import WireSettings
-from gateway.downstream.streams import ChangeStream
+from gateway.downstream.streams import LISTS, ChangeStream
 from gateway.errors import AgentOverLimit, UnknownSession
 from tests.fakes import ANA, BEN, Counted, HandClock
 
@@ -15,8 +15,11 @@ from tests.fakes import ANA, BEN, Counted, HandClock
 class Room:
     def __init__(self, **limits):
         self.clock = HandClock()
+        self.over = []
         settings = WireSettings(**{"session_idle_s": 60, **limits})
-        self.sessions = Sessions(settings, monotonic_s=self.clock.s, new_id=Counted("s-"))
+        self.sessions = Sessions(
+            settings, monotonic_s=self.clock.s, new_id=Counted("s-"), ended=self.over.append
+        )
 
     def open(self, principal=ANA, upstream=None):
         return self.sessions.open(principal, upstream=upstream, version="2025-11-25", client="test")
@@ -59,6 +62,13 @@ def test_a_session_is_valid_on_its_own_route_only():
     assert room.find(session, upstream="orders") is session
 
 
+def test_whoever_keeps_something_for_a_session_hears_of_its_end():
+    room = Room()
+    session = room.open()
+    room.sessions.close(session)
+    assert room.over == [session]
+
+
 def test_a_closed_session_is_gone():
     room = Room()
     session = room.open()
@@ -83,7 +93,7 @@ def test_an_idle_session_expires_and_a_used_one_does_not():
 def test_a_session_with_an_open_stream_does_not_expire_and_lives_on_after_it():
     room = Room()
     session = room.open()
-    session.stream = stream = ChangeStream(notice=b"", upstream=None)
+    session.stream = stream = ChangeStream(about=LISTS, upstream=None)
     room.clock.forward(1000)
     room.sessions.stream_ended(session, stream)
     assert room.find(session) is session
@@ -95,7 +105,7 @@ def test_a_session_with_an_open_stream_does_not_expire_and_lives_on_after_it():
 def test_the_end_of_an_older_stream_does_not_end_the_newer_one():
     room = Room()
     session = room.open()
-    older, session.stream = ChangeStream(notice=b"", upstream=None), ChangeStream(notice=b"", upstream=None)
+    older, session.stream = ChangeStream(about=LISTS, upstream=None), ChangeStream(about=LISTS, upstream=None)
     room.sessions.stream_ended(session, older)
     assert session.stream is not None
 
@@ -103,7 +113,7 @@ def test_the_end_of_an_older_stream_does_not_end_the_newer_one():
 def test_a_session_with_a_stream_does_not_keep_idle_ones_alive():
     room = Room(sessions_per_principal_max=3)
     first = room.open()
-    first.stream = ChangeStream(notice=b"", upstream=None)
+    first.stream = ChangeStream(about=LISTS, upstream=None)
     room.open()
     room.open()
     with pytest.raises(AgentOverLimit):

@@ -8,11 +8,11 @@ import pytest
 
 from gateway.downstream.exchange import PING, event
 from gateway.downstream.settings import WireSettings
-from gateway.downstream.streams import ChangeStream, OpenStreams
+from gateway.downstream.streams import LISTS, ChangeStream, OpenStreams, Topic
 from gateway.errors import AgentOverLimit, Overloaded
 from tests.fakes import ANA, BEN
 
-NOTICE = b'{"method":"changed"}'
+NOTICE = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 
 
 class Reader:
@@ -57,10 +57,10 @@ async def settled():
 
 
 async def test_a_change_is_told_once():
-    reader, stream = Reader(), ChangeStream(notice=NOTICE, upstream=None)
+    reader, stream = Reader(), ChangeStream(about=LISTS, upstream=None)
     serving = start(stream, reader)
     await reader.until(1)
-    stream.list_changed("orders")
+    stream.list_changed("orders", Topic.TOOLS)
     await reader.until(2)
     stream.close()
     await serving
@@ -69,12 +69,12 @@ async def test_a_change_is_told_once():
 
 
 async def test_a_stream_hears_of_its_own_upstream_only():
-    reader, stream = Reader(), ChangeStream(notice=NOTICE, upstream="orders")
+    reader, stream = Reader(), ChangeStream(about=LISTS, upstream="orders")
     serving = start(stream, reader)
     await reader.until(1)
-    stream.list_changed("notes")
+    stream.list_changed("notes", Topic.TOOLS)
     await settled()
-    stream.list_changed("orders")
+    stream.list_changed("orders", Topic.TOOLS)
     await reader.until(2)
     stream.close()
     await serving
@@ -82,12 +82,12 @@ async def test_a_stream_hears_of_its_own_upstream_only():
 
 
 async def test_a_slow_reader_has_one_notice_waiting_however_often_the_list_changed():
-    reader, stream = Reader(), ChangeStream(notice=NOTICE, upstream=None)
+    reader, stream = Reader(), ChangeStream(about=LISTS, upstream=None)
     serving = start(stream, reader)
     await reader.until(1)
     reader.reading.clear()
     for _ in range(1000):
-        stream.list_changed("orders")
+        stream.list_changed("orders", Topic.TOOLS)
         await asyncio.sleep(0)
     reader.reading.set()
     await settled()
@@ -98,17 +98,17 @@ async def test_a_slow_reader_has_one_notice_waiting_however_often_the_list_chang
 
 
 async def test_a_change_just_before_the_end_is_still_told():
-    reader, stream = Reader(), ChangeStream(notice=NOTICE, upstream=None)
+    reader, stream = Reader(), ChangeStream(about=LISTS, upstream=None)
     serving = start(stream, reader)
     await reader.until(1)
-    stream.list_changed("orders")
+    stream.list_changed("orders", Topic.TOOLS)
     stream.close()
     await serving
     assert reader.frames == [b"first", event(NOTICE), b"last"]
 
 
 async def test_silence_is_filled_with_comments():
-    reader, stream = Reader(), ChangeStream(notice=NOTICE, upstream=None)
+    reader, stream = Reader(), ChangeStream(about=LISTS, upstream=None)
     serving = start(stream, reader, ping_s=0.001)
     await reader.until(4)
     stream.close()
@@ -117,7 +117,7 @@ async def test_silence_is_filled_with_comments():
 
 
 async def test_a_client_that_hangs_up_ends_its_stream():
-    reader, stream = Reader(), ChangeStream(notice=NOTICE, upstream=None)
+    reader, stream = Reader(), ChangeStream(about=LISTS, upstream=None)
     serving = start(stream, reader)
     await reader.until(1)
     reader.gone.set()
@@ -128,18 +128,18 @@ async def test_a_client_that_hangs_up_ends_its_stream():
 @pytest.mark.abuse(10)
 def test_streams_are_bounded_for_one_and_for_all():
     streams = OpenStreams(WireSettings(streams_max=3, streams_per_principal_max=2))
-    forget = [streams.add(ChangeStream(notice=b"", upstream=None), ANA.key) for _ in range(2)]
+    forget = [streams.add(ChangeStream(about=LISTS, upstream=None), ANA.key) for _ in range(2)]
     with pytest.raises(AgentOverLimit):
-        streams.add(ChangeStream(notice=b"", upstream=None), ANA.key)
-    streams.add(ChangeStream(notice=b"", upstream=None), BEN.key)
+        streams.add(ChangeStream(about=LISTS, upstream=None), ANA.key)
+    streams.add(ChangeStream(about=LISTS, upstream=None), BEN.key)
     with pytest.raises(Overloaded):
-        streams.add(ChangeStream(notice=b"", upstream=None), BEN.key)
+        streams.add(ChangeStream(about=LISTS, upstream=None), BEN.key)
     forget[0]()
     forget[0]()
     assert len(streams) == 2
-    streams.add(ChangeStream(notice=b"", upstream=None), ANA.key)
+    streams.add(ChangeStream(about=LISTS, upstream=None), ANA.key)
     with pytest.raises(AgentOverLimit):
-        streams.add(ChangeStream(notice=b"", upstream=None), ANA.key)
+        streams.add(ChangeStream(about=LISTS, upstream=None), ANA.key)
 
 
 async def test_the_end_reaches_every_open_stream():
@@ -147,11 +147,11 @@ async def test_the_end_reaches_every_open_stream():
     readers = [Reader() for _ in range(3)]
     served = []
     for reader in readers:
-        stream = ChangeStream(notice=NOTICE, upstream=None)
+        stream = ChangeStream(about=LISTS, upstream=None)
         streams.add(stream, ANA.key)
         served.append(start(stream, reader))
         await reader.until(1)
-    streams.list_changed("orders")
+    streams.list_changed("orders", Topic.TOOLS)
     streams.close()
     await asyncio.gather(*served)
     assert all(reader.frames == [b"first", event(NOTICE), b"last"] for reader in readers)
