@@ -254,7 +254,6 @@ def _visibility(configuration: Configuration, parts: Parts, catalogue: Catalogue
         policy_revision=lambda: parts.engine.health().revision,
         shadow=configuration.shadow,
         clock_us=clock_us,
-        monotonic_s=time.monotonic,
         zone=zoneinfo.ZoneInfo(configuration.settings.zone),
     )
 

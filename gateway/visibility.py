@@ -1,4 +1,4 @@
-"""Which definitions a caller is shown: all but those that policy would deny whatever the arguments were.
+"""Which definitions a caller is shown: all but those that policy denies it whatever it calls them with.
 
 A list is a promise, not a permission: what is called is decided anew. Showing less than could be used
 would break agents, so only what is certain to be denied is left out.
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from gateway.core.principal import Caller
     from gateway.ports import Catalogue, Policy
 
-FRESH_S = 60.0
-"""Policy may depend on the time of day; a list is asked for again after this."""
 KEPT_MAX = 256
 AT_ONCE = 20
 """Evaluations between two turns of the event loop."""
 
+# The circumstances of a later call: a list is for a principal, not for a step of a workflow or an hour.
+_LATER = ("/context/workflow", "/context/session", "/context/time", "/context/network")
 _USED_BY = {
-    Kind.TOOL: ("tools/call", ("/arguments",)),
-    Kind.PROMPT: ("prompts/get", ("/arguments",)),
-    Kind.RESOURCE: ("resources/read", ()),
+    Kind.TOOL: ("tools/call", ("/arguments", *_LATER)),
+    Kind.PROMPT: ("prompts/get", ("/arguments", *_LATER)),
+    Kind.RESOURCE: ("resources/read", _LATER),
     # Which URI is not known yet.
-    Kind.TEMPLATE: ("resources/read", ("/arguments", "/resource/id", "/resource/name")),
+    Kind.TEMPLATE: ("resources/read", ("/arguments", "/resource/id", "/resource/name", *_LATER)),
 }
 
 
@@ -48,7 +48,6 @@ class Visibility:
         policy_revision: Callable[[], str],
         shadow: bool,
         clock_us: Callable[[], int],
-        monotonic_s: Callable[[], float],
         zone: datetime.tzinfo,
     ) -> None:
         """In shadow mode everything is shown, because everything can be called."""
@@ -57,9 +56,8 @@ class Visibility:
         self._policy_revision = policy_revision
         self._shadow = shadow
         self._clock_us = clock_us
-        self._monotonic_s = monotonic_s
         self._zone = zone
-        self._kept: OrderedDict[tuple[Any, ...], tuple[float, tuple[Definition, ...]]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], tuple[Definition, ...]] = OrderedDict()
 
     async def of(self, kind: Kind, upstream: str | None, caller: Caller) -> tuple[Definition, ...]:
         """What this caller is shown of a kind, on a route; the same object while nothing changes."""
@@ -72,15 +70,12 @@ class Visibility:
             self._catalogue.version,
             self._policy_revision(),
             caller.principal,
-            caller.workflow,
-            caller.ip,
         )
-        now_s = self._monotonic_s()
         kept = self._kept.get(key)
-        if kept is not None and now_s - kept[0] < FRESH_S:
-            return kept[1]
+        if kept is not None:
+            return kept
         shown = await self._cut(kind, offered, caller)
-        self._kept[key] = (now_s, shown)
+        self._kept[key] = shown
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)

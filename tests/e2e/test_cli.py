@@ -67,7 +67,7 @@ def test_call_of_a_denied_held_failing_or_unknown_tool_exits_1_and_says_why(shar
         ("http_modern/forbidden", [], "DENIED by policy"),
         ("http_modern/held", [], "NOT EXECUTED"),
         ("http_modern/fail", ["reason=broken"], "broken"),
-        ("http_modern/add", ["a=x", "b=1"], "-32602"),
+        ("http_modern/add", ["a=x", "b=1"], "NOT EXECUTED"),
         ("http_modern/nothing", [], "no tool http_modern/nothing"),
     ]:
         done = toolgate("call", "-c", shared.config, tool, *words)
@@ -156,7 +156,7 @@ def test_stdio_relays_to_the_running_gateway(shared, clients, kind, run_log):
         assert "http_modern__echo" in agent.tools()
         assert agent.call("http_legacy__add", {"a": 1, "b": 2}).result["structuredContent"] == {"result": 3}
         assert "DENIED by policy" in agent.call("http_modern__forbidden").text
-        assert agent.call("http_modern__add", {"a": "x", "b": 2}).error["code"] == -32602
+        assert agent.call("http_modern__add", {"a": "x", "b": 2}).is_error
         called = agent.call("stdio_modern__slow", {"seconds": 0.05, "tag": tag})
         assert called.progress[0] == [1, 2, f"{tag} begins"]
         running = agent.start("http_modern__slow", {"seconds": 20, "tag": f"{tag} cancelled"}, key=tag)

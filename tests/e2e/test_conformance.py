@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from e2e_kit import conformance
 from e2e_kit.agents import DRIVERS
-from e2e_kit.conformance import REVISIONS, Run
+from e2e_kit.conformance import REVISIONS, Check, Run
 from e2e_kit.gateways import GatewayProcess
 from e2e_kit.tool_servers import SERVERS, ToolServer
 
 pytestmark = pytest.mark.needs("node")
 
 GRANTS = ["sampling", "elicitation", "roots"]
-GOVERNED = {"tools/call", "prompts/get", "resources/read"}
+GOVERNED = {"tools/call", "prompts/get", "resources/read", "resources/subscribe", "completion/complete"}
 AT_ONCE = 3
 
 
@@ -89,6 +89,16 @@ def test_the_fixture_server_passes_all_that_the_suite_requires(direct, revision)
 def test_through_the_gateway_no_check_is_lost(direct, governed, revision):
     lost = conformance.lost(direct[revision], governed.runs[revision])
     assert lost == [], "\n".join(map(str, lost))
+
+
+def test_what_failed_or_is_missing_in_the_other_run_is_what_counts_as_lost():
+    def run(**statuses: str) -> Run:
+        return Run(0, tuple(Check("scenario", name, 0, status) for name, status in statuses.items()), "")
+
+    directly = run(kept="SUCCESS", failed="SUCCESS", warned="SUCCESS", missing="SUCCESS", never="FAILURE")
+    there = run(kept="SUCCESS", failed="FAILURE", warned="WARNING", never="FAILURE")
+    assert [check.id for check in conformance.lost(directly, there)] == ["failed", "warned", "missing"]
+    assert conformance.lost(directly, directly) == []
 
 
 def test_each_request_of_the_suite_that_is_governed_has_one_intent_and_one_outcome(governed):

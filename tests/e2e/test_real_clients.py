@@ -17,7 +17,7 @@ from e2e_kit.wire import MODERN, Reply
 CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "clients"
 META = "io.modelcontextprotocol/"
 UPSTREAMS = ("http_modern", "http_legacy", "stdio_modern", "stdio_legacy")
-OFFERED = {f"{upstream}__{tool}" for upstream in UPSTREAMS for tool in ("echo", "add", "slow", "forbidden")}
+OFFERED = {f"{upstream}__{tool}" for upstream in UPSTREAMS for tool in ("echo", "add", "slow", "held")}
 ANSWER_S = 15
 
 Request = dict[str, Any]
@@ -143,19 +143,15 @@ def called(asked: Request, reply: Reply) -> None:
     """Each tool was called for a reason of its own."""
     name, arguments = _params(asked)["name"], _params(asked)["arguments"]
     tool = name.partition("__")[2]
-    if tool == "add":
-        # A client of the older revisions reads a JSON-RPC error only from a 200.
-        assert reply.status == (400 if _is_modern(asked) else 200)
-        assert reply.json["error"]["code"] == -32602
-        assert "/a: the value is not of type" in reply.json["error"]["message"]
-        return
     result = _result(asked, reply)
     [block] = result["content"]
-    assert result.get("isError", False) is (tool in {"forbidden", "fail"})
+    assert result.get("isError", False) is (tool in {"forbidden", "fail", "add"})
     if tool == "echo":
         assert result["structuredContent"]["text"] == arguments["text"]
     elif tool == "forbidden":
         assert block["text"].startswith("DENIED by policy, not executed. Rule never_this_one")
+    elif tool == "add":
+        assert "/a: the value is not of type" in block["text"]
     elif tool == "fail":
         assert block["text"].endswith(arguments["reason"])
     else:

@@ -94,7 +94,7 @@ def test_without_such_a_variable_there_are_no_spans_but_a_log_line_for_a_call_th
         return next((one for one in lines if one.get("call") == intent["call"]), None)
 
     logged = until(line, lambda: f"no log line names the call: {made.stderr}")
-    assert (logged["seq"], logged["tool"], logged["code"]) == (intent["seq"], "tools/fail", "tool_error")
+    assert (logged["seq"], logged["target"], logged["code"]) == (intent["seq"], "tools/fail", "tool_error")
     assert "a secret argument" not in made.stderr
     assert "trace_id" not in made.stderr
     assert ANA not in made.stderr

@@ -21,6 +21,8 @@ class Puppet:
         self._numbers = itertools.count(1)
         self.heard = []
         """Every message of the gateway, in order."""
+        self.lines = []
+        """The same as bytes."""
         self.gone = False
 
     def of(self, method):
@@ -36,7 +38,9 @@ class Puppet:
         self._writer.write(b"".join(line + b"\n" for line in lines))
 
     def answer(self, request, result):
-        self.say({"jsonrpc": "2.0", "id": request["id"], "result": result})
+        """``result``: a value, or the bytes of one."""
+        body = result if isinstance(result, bytes) else json.dumps(result).encode()
+        self.say(b'{"jsonrpc":"2.0","id":%d,"result":%s}' % (request["id"], body))
 
     def ask(self, method, params=None):
         """Ask the gateway something; returns the id."""
@@ -85,6 +89,7 @@ class Puppets:
         with contextlib.suppress(ConnectionError):
             while line := await reader.readline():
                 message = json.loads(line)
+                puppet.lines.append(line)
                 puppet.heard.append(message)
                 self._respond(puppet, message)
         puppet.gone = True

@@ -8,6 +8,7 @@ shell around it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -104,10 +105,8 @@ async def look_up(url, legacy, context):
     """A call too, so that the schema is not only listed but used; the suite's server cannot answer it."""
     async with connected(url, legacy=legacy) as agent:
         await agent.list_tools()
-        try:
+        with contextlib.suppress(MCPError):
             await agent.call_tool("lookup_user", {"id": "ana", "profile": {}})
-        except MCPError:
-            pass
 
 
 async def echo_schema(url, legacy, context):
@@ -163,15 +162,17 @@ async def main(url):
     legacy = os.environ["MCP_CONFORMANCE_PROTOCOL_VERSION"] != wire.MODERN
     context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
     upstreams = {"suite": {"url": url, "grants": GRANTS}}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        GatewayProcess(Path(folder), upstreams=upstreams, anonymous="allow") as gateway,
-    ):
+    with tempfile.TemporaryDirectory() as folder:
+        gateway = GatewayProcess(Path(folder), upstreams=upstreams, anonymous="allow")
         try:
+            gateway.start()
             await asyncio.wait_for(work(gateway.url + ROUTE, legacy, context), WORK_S)
         except BaseException:
             print(gateway.stderr[-4000:], file=sys.stderr)
             raise
+        finally:
+            # Also one that never became ready: nobody else would end it.
+            gateway.__exit__()
 
 
 asyncio.run(main(sys.argv[-1]))

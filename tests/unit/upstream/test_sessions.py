@@ -19,7 +19,7 @@ def table(clock, *, sessions_max=2, idle_s=60):
         sessions_max=sessions_max,
         idle_s=idle_s,
         clock=clock,
-        incoming=lambda session: Incoming("upstream 'x'", nothing_starts, session.__class__),
+        incoming=lambda session: Incoming("upstream 'x'", nothing_starts, print),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from conformance.audience import AUDIENCE
 from conformance.catalogue import PROMPTS, TOOLS, FixturePrompt, FixtureTool, tool
 from conformance.exchange import Exchange
@@ -10,32 +12,33 @@ from conformance.resources import WATCHED, touch
 from mcp.server.subscriptions import PromptsListChanged, ResourceUpdated, ToolsListChanged
 from mcp_types import PromptMessage
 
-COMES_AND_GOES = "test_comes_and_goes"
+CHANGING = "test_changing"
+
+_changes = itertools.count(1)
 
 
-async def _temporary_tool(exchange: Exchange) -> str:
-    return "here for now"
+async def _changing_tool(exchange: Exchange) -> str:
+    return "never the same"
 
 
-async def _temporary_prompt(exchange: Exchange) -> list[PromptMessage]:
-    return [said("here for now")]
+async def _changing_prompt(exchange: Exchange) -> list[PromptMessage]:
+    return [said("never the same")]
 
 
-# Announced and real: whoever compares the lists before and after finds a difference.
-@tool("test_trigger_tool_change", "Adds a tool to the list, or takes it away again.")
+# Each time is a difference from every list before, so that it can be missed neither by whoever compares two
+# lists nor by whoever hears of several changes as one.
+@tool("test_trigger_tool_change", "Changes one tool of the list.")
 async def change_tools(exchange: Exchange) -> str:
-    if TOOLS.pop(COMES_AND_GOES, None) is None:
-        TOOLS[COMES_AND_GOES] = FixtureTool(COMES_AND_GOES, "Not always there.", _temporary_tool)
+    TOOLS[CHANGING] = FixtureTool(CHANGING, f"After change {next(_changes)}.", _changing_tool)
     await AUDIENCE.announce(ToolsListChanged())
-    return f"there are {len(TOOLS)} tools now"
+    return TOOLS[CHANGING].about
 
 
-@tool("test_trigger_prompt_change", "Adds a prompt to the list, or takes it away again.")
+@tool("test_trigger_prompt_change", "Changes one prompt of the list.")
 async def change_prompts(exchange: Exchange) -> str:
-    if PROMPTS.pop(COMES_AND_GOES, None) is None:
-        PROMPTS[COMES_AND_GOES] = FixturePrompt(COMES_AND_GOES, "Not always there.", _temporary_prompt)
+    PROMPTS[CHANGING] = FixturePrompt(CHANGING, f"After change {next(_changes)}.", _changing_prompt)
     await AUDIENCE.announce(PromptsListChanged())
-    return f"there are {len(PROMPTS)} prompts now"
+    return PROMPTS[CHANGING].about
 
 
 @tool("test_touch_watched_resource", f"Changes {WATCHED}, and tells those who watch it.")

@@ -102,7 +102,7 @@ def test_a_complaint_is_bounded():
 )
 def test_an_argument_that_differs_from_a_parameter_only_in_spelling_is_refused(name):
     compiled = schema(amount={"type": "number"}, key={}, paths={})
-    with pytest.raises(InvalidArguments, match="spelling"):
+    with pytest.raises(InvalidParams, match="spelling"):
         compiled.check({"amount": 1, name: 1000}, "t")
     compiled.check({"amount": 1, "other": 1000}, "t")
 
