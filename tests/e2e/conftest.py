@@ -81,6 +81,14 @@ deny contains {
 	input.tool.name == "forbidden"
 }
 
+deny contains {
+	"code": "never_these_words",
+	"message": "the forbidden words are forbidden",
+	"would_pass": "other words",
+} if {
+	input.arguments.text == "the forbidden words"
+}
+
 hold contains {"code": "a_person_decides", "by": "lead", "why": "it says so"} if input.tool.name == "held"
 """
 

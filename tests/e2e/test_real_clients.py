@@ -156,7 +156,7 @@ def called(asked: Request, reply: Reply) -> None:
         assert block["text"].endswith(arguments["reason"])
     else:
         assert block["text"] == f"slept {arguments['tag']}"
-        events = [json.loads(line[6:]) for line in reply.body.split(b"\n") if line.startswith(b"data: ")]
+        events = [json.loads(line[6:]) for line in reply.body.split(b"\n") if line.startswith(b"data: {")]
         steps = [one["params"] for one in events if one.get("method") == "notifications/progress"]
         assert [step["progress"] for step in steps] == [1, 2]
         assert {step["progressToken"] for step in steps} == {_params(asked)["_meta"]["progressToken"]}

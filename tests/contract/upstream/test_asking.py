@@ -111,7 +111,7 @@ async def place(request):
 
 @pytest.fixture
 async def upstream(workshop, place):
-    return await workshop.ready(**place.settings)
+    return await workshop.ready(input_timeout_s=0.3, **place.settings)
 
 
 class Agent:
@@ -216,24 +216,17 @@ async def test_a_method_that_is_none_of_a_server_is_declined_and_nobody_is_asked
 
 
 @pytest.mark.abuse(75)
-@pytest.mark.parametrize(
-    "params", [b'{"message":"a","message":"b"}', b"[]", b'"x"', b'{"n":12345678901234567890}']
-)
-async def test_a_question_that_can_be_read_in_two_ways_is_refused_and_nobody_is_asked(place, begin, params):
+@pytest.mark.parametrize("params", [[], "x", {"n": 12345678901234567890}])
+async def test_a_question_that_could_be_read_in_another_way_is_refused_and_nobody_is_asked(
+    place, begin, params
+):
     agent = Agent(InputAnswer(result=b"{}"))
     begin(agent)
     talk = await place.talk()
-    if b"message" in params and place.name != "stdio":
-        pytest.skip("the script writes JSON of its own; the pipe shows it")
-    if b"message" in params:
-        await talk.say(b'{"jsonrpc":"2.0","id":"odd","method":"elicitation/create","params":%s}' % params)
-    else:
-        await talk.say({"jsonrpc": "2.0", "id": "odd", "method": "roots/list", "params": json.loads(params)})
-    good = await talk.ask("roots/list")
-    assert (await talk.answer_of(good))["result"] == {}
-    assert len(agent.asked) == 1
-    if b"message" not in params:
-        assert (await talk.answer_of("odd"))["error"]["code"] == -32602
+    await talk.say({"jsonrpc": "2.0", "id": "odd", "method": "roots/list", "params": params})
+    assert (await talk.answer_of("odd"))["error"]["code"] == -32602
+    assert agent.asked == []
+    assert (await talk.answer_of(await talk.ask("roots/list")))["result"] == {}
 
 
 @pytest.mark.abuse(75)
@@ -407,6 +400,25 @@ async def test_what_a_call_that_was_given_up_still_leads_to_reaches_no_other_pri
         assert (await ana).result
         assert heard == ["for ben", "for ana"]
         assert agent.asked == []
+
+
+@pytest.mark.abuse(75)
+async def test_a_question_with_duplicate_keys_is_noise_of_a_child_and_nobody_is_asked(
+    workshop, puppets, call
+):
+    open_calls = []
+    async with puppets(on={"tools/call": lambda child, request: open_calls.append(request)}) as theirs:
+        upstream = await workshop.connect(command=theirs.command)
+        agent = Agent(InputAnswer(result=b"{}"))
+        waiting = asyncio.ensure_future(call(upstream, "get", on_ask=agent))
+        await workshop.until(lambda: open_calls)
+        (child,) = theirs.all
+        child.say(b'{"jsonrpc":"2.0","id":1,"method":"roots/list","params":{"message":"a","message":"b"}}')
+        good = child.ask("roots/list", {"message": "c"})
+        await workshop.until(lambda: child.answers(good))
+        assert [ask.params for ask in agent.asked] == [{"message": "c"}]
+        child.answer(open_calls[0], {"content": []})
+        assert (await waiting).result
 
 
 async def test_a_question_that_is_too_large_for_a_line_is_declined_and_not_left_open(workshop, puppets, call):

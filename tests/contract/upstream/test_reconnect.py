@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 
 import pytest
 
 from gateway.core.definition import Kind
 from gateway.errors import UpstreamGone, UpstreamRefused, UpstreamUnreachable
-
-
-@pytest.fixture
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
