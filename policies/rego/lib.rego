@@ -28,9 +28,9 @@ calls_read_only if {
 }
 
 # It reads what a server offers for reading: a prompt, a resource, a completion, changes of a resource.
-reads if reading[input.action.name]
+reads if _reading[input.action.name]
 
-reading := {"prompts/get", "resources/read", "resources/subscribe", "completion/complete"}
+_reading := {"prompts/get", "resources/read", "resources/subscribe", "completion/complete"}
 
 # It follows, feeds or ends a task that the same principal began with a call.
 follows_task if input.resource.type == "task"
@@ -41,10 +41,10 @@ asked_by_server if input.resource.type == "agent"
 # The resource is one that its server lists, or that a template of it stands for.
 listed if {
 	input.resource.type == "resource"
-	not unlisted
+	not _unlisted
 }
 
-unlisted if input.resource.labels[_] == "unlisted"
+_unlisted if input.resource.labels[_] == "unlisted"
 
 # The subject has this role.
 has_role(role) if input.subject.roles[_] == role

@@ -118,3 +118,24 @@ test_mail_within if {
 	not lib.mail_within("ana@example.com.evil.test", ["example.com"])
 	not lib.mail_within("ana@badexample.com", ["example.com"])
 }
+
+request(action, type, labels) := {"action": {"name": action}, "resource": {"type": type, "labels": labels}}
+
+test_what_a_request_is_about if {
+	lib.calls with input as request("tools/call", "tool", [])
+	not lib.calls with input as request("prompts/get", "prompt", [])
+	lib.calls_read_only with input as request("tools/call", "tool", ["read_only"])
+	not lib.calls_read_only with input as request("tools/call", "tool", [])
+	not lib.calls_read_only with input as request("prompts/get", "prompt", ["read_only"])
+	lib.reads with input as request("prompts/get", "prompt", [])
+	lib.reads with input as request("resources/subscribe", "resource", [])
+	not lib.reads with input as request("tools/call", "tool", [])
+	not lib.reads with input as request("sampling/createMessage", "agent", [])
+	lib.follows_task with input as request("tasks/get", "task", [])
+	not lib.follows_task with input as request("tools/call", "tool", [])
+	lib.asked_by_server with input as request("roots/list", "agent", [])
+	not lib.asked_by_server with input as request("resources/read", "resource", [])
+	lib.listed with input as request("resources/read", "resource", [])
+	not lib.listed with input as request("resources/read", "resource", ["unlisted"])
+	not lib.listed with input as request("tools/call", "tool", [])
+}

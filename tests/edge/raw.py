@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
+import re
 import socket
 import time
 from dataclasses import dataclass, field
@@ -31,6 +33,16 @@ class Response:
     @property
     def code(self):
         return self.json["error"]["data"]["code"]
+
+    @property
+    def result(self):
+        assert "result" in self.json, self.json
+        return self.json["result"]
+
+    @property
+    def text(self):
+        """The first block of a tool's result."""
+        return self.result["content"][0]["text"]
 
 
 @dataclass
@@ -73,14 +85,27 @@ def split(data):
                 break
             body, data = rest[:length], rest[length:]
         elif headers.get("transfer-encoding") == "chunked":
-            whole = rest.find(b"0\r\n\r\n")
-            if whole < 0:
+            body, whole, data = unchunked(rest)
+            if not whole:
                 break
-            body, data = rest[:whole], rest[whole + 5 :]
         else:
             body, data = rest, b""
         found.append(Response(int(lines[0].split()[1]), headers, body))
     return found
+
+
+def unchunked(data):
+    """What has arrived of a chunked body, whether that is all of it, and what follows."""
+    body = b""
+    while (end := data.find(b"\r\n")) >= 0:
+        size = int(data[:end], 16)
+        if len(data) < end + size + 4:
+            break
+        body += data[end + 2 : end + 2 + size]
+        data = data[end + size + 4 :]
+        if not size:
+            return body, True, data
+    return body, False, b""
 
 
 def hear(sock, *, expect=1, until_closed=False, wait_s=WAIT_S):
@@ -146,7 +171,96 @@ def modern_message(method="tools/call", params=None, *, request_id=1, meta=None,
 def modern_headers(message):
     found = {"MCP-Protocol-Version": MODERN, "Mcp-Method": str(message.get("method", ""))}
     params = message.get("params")
-    name = params.get("name") if isinstance(params, dict) else None
-    if message.get("method") == "tools/call" and isinstance(name, str):
-        found["Mcp-Name"] = name
+    target = TARGETS.get(message.get("method"))
+    named = params.get(target) if isinstance(params, dict) else None
+    if isinstance(named, str):
+        found["Mcp-Name"] = named if PLAIN.fullmatch(named) else sentinel(named)
     return found
+
+
+TARGETS = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"} | dict.fromkeys(
+    ("tasks/get", "tasks/update", "tasks/cancel"), "taskId"
+)
+PLAIN = re.compile(r"[!-~]+")
+
+
+def sentinel(text, label="base64"):
+    """A header value that is not plain, as 2026-07-28 writes it."""
+    return f"=?{label}?{base64.b64encode(text.encode()).decode()}?="
+
+
+def legacy_message(method="tools/call", params=None, *, request_id=1):
+    params = {"name": "tools__echo", "arguments": {"text": "hi"}} if params is None else params
+    return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+
+
+class Stream:
+    """An open connection whose answer is read event by event."""
+
+    def __init__(self, port, raw):
+        self.sock = connect(port)
+        self.sock.sendall(raw)
+        self.data = b""
+        self.read_bytes = 0
+        """Of the body, as events."""
+
+    def close(self):
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _more(self, ends_s):
+        self.sock.settimeout(max(ends_s - time.monotonic(), 0.001))
+        try:
+            data = self.sock.recv(1 << 16)
+        except (TimeoutError, OSError):
+            data = b""
+        self.data += data
+        return bool(data)
+
+    def status(self, *, wait_s=WAIT_S):
+        ends_s = time.monotonic() + wait_s
+        while b"\r\n\r\n" not in self.data and self._more(ends_s):
+            pass
+        return int(self.data.split()[1]) if self.data else 0
+
+    def answer(self, *, wait_s=WAIT_S):
+        """The whole answer, if it was no stream after all."""
+        ends_s = time.monotonic() + wait_s
+        while not (found := split(self.data)) and self._more(ends_s):
+            pass
+        return found[0]
+
+    def event(self, *, wait_s=WAIT_S):
+        """The next event as ``(id, message)``; None if the stream ended or stayed silent."""
+        ends_s = time.monotonic() + wait_s
+        while True:
+            _, _, rest = self.data.partition(b"\r\n\r\n")
+            body, whole, _ = unchunked(rest)
+            fresh = body[self.read_bytes :]
+            found, end, _ = fresh.partition(b"\n\n")
+            if end:
+                self.read_bytes += len(found) + 2
+                if (read := _event(found)) is not None:
+                    return read
+            elif whole or not self._more(ends_s):
+                return None
+
+    def message(self, *, wait_s=WAIT_S):
+        """The next message, empty events passed over."""
+        while (found := self.event(wait_s=wait_s)) is not None:
+            if found[1] is not None:
+                return found[1]
+        return None
+
+
+def _event(block):
+    fields = [line.partition(b":") for line in block.split(b"\n")]
+    values = {name.decode(): value.strip().decode() for name, _, value in fields if name}
+    if "id" not in values and "data" not in values:
+        return None
+    return values.get("id"), json.loads(values["data"]) if values.get("data") else None
