@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gateway.bridge.inputs import InputAnswer, answer_problem
+from gateway.downstream.sessions import Question
 from gateway.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -25,13 +26,6 @@ _encode = msgspec.json.Encoder().encode
 _numbers = itertools.count(1)
 
 
-class Asked(NamedTuple):
-    """One question under way."""
-
-    method: str
-    waiting: asyncio.Future[InputAnswer]
-
-
 def ask_sink(session: Session, exchange: Exchange) -> AskSink:
     """Puts questions to the client of a session while one of its requests is open."""
 
@@ -39,7 +33,7 @@ def ask_sink(session: Session, exchange: Exchange) -> AskSink:
         request_id = f"toolgate-{next(_numbers)}"
         waiting: asyncio.Future[InputAnswer] = asyncio.get_running_loop().create_future()
         asked = session.asked = {} if session.asked is None else session.asked
-        asked[request_id] = Asked(question.method, waiting)
+        asked[request_id] = Question(question.method, waiting)
         message = {
             "jsonrpc": "2.0",
             "id": request_id,

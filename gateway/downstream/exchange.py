@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from gateway.downstream.events import PING, STREAM_HEADERS, event
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
@@ -20,22 +22,6 @@ if TYPE_CHECKING:
 
 SHORT_CALL_S = 0.05
 _JSON_HEADER = (b"content-type", b"application/json")
-STREAM_HEADERS = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-cache, no-transform"),
-    (b"x-accel-buffering", b"no"),
-]
-PING = b": ping\n\n"
-
-
-def event(message: bytes) -> bytes:
-    """One server-sent event on one data line: line breaks in JSON are white space, never part of a string."""
-    if b"\n" in message or b"\r" in message:
-        message = message.translate(_ON_ONE_LINE)
-    return b"event: message\ndata: " + message + b"\n\n"
-
-
-_ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 
 
 async def send_response(

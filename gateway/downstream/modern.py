@@ -19,7 +19,7 @@ from gateway.core.versions import (
 )
 from gateway.downstream.answers import response
 from gateway.downstream.errors import error_body, error_object
-from gateway.downstream.exchange import event
+from gateway.downstream.events import event
 from gateway.downstream.lists import LIST_TTL_MS
 from gateway.downstream.message import only_members
 from gateway.downstream.streams import ChangeStream, Topic

@@ -10,7 +10,7 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from gateway.downstream.exchange import PING, STREAM_HEADERS
+from gateway.downstream.events import PING, STREAM_HEADERS
 from gateway.errors import UnknownSession
 
 if TYPE_CHECKING:

@@ -8,20 +8,28 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.core.log_level import LEGACY_DEFAULT
 from gateway.errors import AgentOverLimit, UnknownSession
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterator, Mapping
 
+    from gateway.bridge.inputs import InputAnswer
     from gateway.core.principal import Principal, PrincipalKey
-    from gateway.downstream.asking import Asked
     from gateway.downstream.exchange import Exchange
     from gateway.downstream.message import RequestId
     from gateway.downstream.settings import WireSettings
     from gateway.downstream.streams import ChangeStream
+
+
+class Question(NamedTuple):
+    """Something we asked the client and wait for."""
+
+    method: str
+    waiting: asyncio.Future[InputAnswer]
 
 
 NO_CAPABILITIES: Mapping[str, Any] = MappingProxyType({})
@@ -56,7 +64,7 @@ class Session:
         self.capabilities = capabilities
         """What the client declared in ``initialize``, as far as it means something to us."""
         self.log_level = LEGACY_DEFAULT
-        self.asked: dict[RequestId, Asked] | None = None
+        self.asked: dict[RequestId, Question] | None = None
         """Requests of ours that wait for the client's response."""
         self.subscribed: set[tuple[str, str]] | None = None
         """Upstream and URI of the resources whose changes it wants to hear of."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gateway.downstream.exchange import PING, STREAM_HEADERS, event
+from gateway.downstream.events import PING, STREAM_HEADERS, event
 from gateway.errors import AgentOverLimit, Overloaded
 
 if TYPE_CHECKING:

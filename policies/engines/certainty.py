@@ -1,12 +1,12 @@
 """What a policy can be said to deny without knowing everything: for lists of what a caller could use.
 
 The evaluation is traced with the unknown members left out. If it denied without looking at any of them,
-it would have denied whatever they were. Wherever that is not certain, the answer is no.
+it would have denied whatever they were. Wherever that is not certain, the answer is no. (Rules cannot change
+the input for one another: ``with`` is refused at load.)
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from policies.answer import read_answer
@@ -46,11 +46,6 @@ def denies_whatever(
     if verdict is None or (not verdict.denials and (verdict.allow or verdict.holds)):
         return False
     return not _looked_at(trace, unknown)
-
-
-def changes_input(plan: Mapping[str, Any]) -> bool:
-    """Whether rules evaluate others with another input; then what was read is not what was asked."""
-    return '"WithStmt"' in json.dumps(plan)
 
 
 def _without(evaluation: Mapping[str, Any], unknown: tuple[str, ...]) -> dict[str, Any]:

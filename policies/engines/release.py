@@ -9,7 +9,7 @@ from policies.answer import read_answer
 from policies.archive import archive_bundle
 from policies.bundle import BANNED_BUILTINS, in_order, load_bundle
 from policies.combine import ENTRYPOINT, GENERATED, generated_modules
-from policies.engines.certainty import changes_input, denies_whatever
+from policies.engines.certainty import denies_whatever
 from policies.engines.compiler import CompilerChoice, compile_modules
 from policies.engines.decision import decision_of
 from policies.engines.ir.errors import PlanRejected
@@ -77,8 +77,6 @@ class Release:
     plan: Mapping[str, Any]
     program: Program
     prepared: Prepared
-    changes_input: bool
-    """Some rule uses ``with input``."""
 
     @property
     def key(self) -> str:
@@ -92,9 +90,7 @@ class Release:
 
     def rules_out(self, evaluation: Mapping[str, Any], *, unknown: tuple[str, ...], steps_max: int) -> bool:
         """Whether it is certain that this is denied, whatever the unknown members are."""
-        return not self.changes_input and denies_whatever(
-            self.program, self.prepared, evaluation, unknown=unknown, steps_max=steps_max
-        )
+        return denies_whatever(self.program, self.prepared, evaluation, unknown=unknown, steps_max=steps_max)
 
 
 def build_release(source: Path, *, compiler: CompilerChoice, archive: Path | None = None) -> Release:
@@ -118,7 +114,6 @@ def build_release(source: Path, *, compiler: CompilerChoice, archive: Path | Non
         plan=compiled.plan,
         program=program,
         prepared=prepared,
-        changes_input=changes_input(compiled.plan),
     )
     _try_out(release)
     if archive:

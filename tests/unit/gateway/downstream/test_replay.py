@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gateway.downstream import replay as replay_module
-from gateway.downstream.exchange import event
+from gateway.downstream.events import event
 from gateway.downstream.replay import Replays
 from gateway.errors import UnknownSession
 from tests.fakes import Counted

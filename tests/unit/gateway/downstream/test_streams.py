@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway.downstream.exchange import PING, event
+from gateway.downstream.events import PING, event
 from gateway.downstream.settings import WireSettings
 from gateway.downstream.streams import LISTS, ChangeStream, OpenStreams, Topic
 from gateway.errors import AgentOverLimit, Overloaded
