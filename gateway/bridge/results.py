@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _COMPLETE = msgspec.Raw(b'"complete"')
+_COMPLETE_FIRST = b'{"resultType":"complete"'
+"""Where most servers put it; nothing else need be read then."""
 _PRIVATE = msgspec.Raw(b'"private"')
 _AT_ONCE_STALE = msgspec.Raw(b"0")
 RELATED_TASK = "io.modelcontextprotocol/related-task"
@@ -33,6 +35,8 @@ def agent_result(row: Method, result: bytes, *, from_modern: bool, to_modern: bo
 
 
 def _to_modern(row: Method, result: bytes, *, from_modern: bool) -> bytes:
+    if from_modern and not row.cached and result.startswith(_COMPLETE_FIRST):
+        return result
     members = _decode(result)
     if from_modern and "resultType" in members and not row.cached:
         return result

@@ -23,11 +23,8 @@ class Call:
     arguments: dict[str, Any]
     arguments_json: bytes
     """RFC 8785 bytes of ``arguments``: what is digested, recorded and sent."""
-
-    @property
-    def target(self) -> str:
-        """``upstream/name``, as policy knows it, whatever the route."""
-        return f"{self.upstream}/{self.name}"
+    target: str
+    """``upstream/name``, as policy knows it, whatever the route."""
 
 
 def canonical_call(method: str, upstream: str, name: str, arguments: dict[str, Any]) -> Call:
@@ -38,7 +35,12 @@ def canonical_call(method: str, upstream: str, name: str, arguments: dict[str, A
     """
     encoded = canonical_json(arguments)
     return Call(
-        method=method, upstream=upstream, name=name, arguments=json.loads(encoded), arguments_json=encoded
+        method=method,
+        upstream=upstream,
+        name=name,
+        arguments=json.loads(encoded),
+        arguments_json=encoded,
+        target=f"{upstream}/{name}",
     )
 
 

@@ -20,7 +20,7 @@ NO_PARAM_HEADERS: Mapping[tuple[str, ...], str] = MappingProxyType({})
 PROMPT_ARGUMENTS_MAX = 100
 
 
-class Kind(enum.Enum):
+class Kind(enum.StrEnum):
     """A kind of definition. The value is ``resource.type`` of an evaluation request."""
 
     TOOL = "tool"

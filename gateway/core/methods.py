@@ -60,7 +60,7 @@ class Method:
     @property
     def action(self) -> str:
         """``action.name`` of the evaluation request; empty where policy is not asked."""
-        return self.name if self.way in {Way.CALL, Way.ASK} else ""
+        return self.name if self.way is Way.CALL or self.way is Way.ASK else ""
 
     @property
     def recorded(self) -> str:
@@ -69,7 +69,7 @@ class Method:
 
     def sent_by(self, sender: By) -> bool:
         """Whether that side may send it."""
-        return self.by in {sender, By.EITHER}
+        return self.by is sender or self.by is By.EITHER
 
 
 _ROUNDS = frozenset({"inputResponses", "requestState"})

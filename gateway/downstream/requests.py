@@ -120,7 +120,7 @@ class Requests:
         if task is not None and not isinstance(task, dict):
             raise InvalidParams("task must be an object")
         asked = _with_round(canonical_call(message.method, where, found, arguments), params)
-        return asked._replace(task=task if task is not None and self._runs_tasks(where) else None)
+        return asked if task is None or not self._runs_tasks(where) else asked._replace(task=task)
 
     def _split(
         self, name: str, upstream: str | None, unknown: type[UnknownTool | UnknownPrompt]

@@ -58,18 +58,20 @@ class Forwarding:
             await upstream.subscribe(call.name, deadline_s=deadline_s)
             return Reply(result=b"{}")
         send = self._send(passage)
-
-        async def sent(on_ask: AskSink | None) -> Reply:
-            return await upstream.call(send, deadline_s=deadline_s, on_notice=side.on_notice, on_ask=on_ask)
-
         if passage.resumed is not None and passage.resumed.parked is not None:
             return await self._carried_on(passage, passage.resumed)
         if side.ask_agent is not None and send.asks:
             return await self._asked_inline(passage, upstream, send, side.ask_agent)
         if send.asks and upstream.health().era == "legacy" and METHODS[call.method].rounds:
+
+            async def sent(on_ask: AskSink | None) -> Reply:
+                return await upstream.call(
+                    send, deadline_s=deadline_s, on_notice=side.on_notice, on_ask=on_ask
+                )
+
             parked = self._rounds.park(passage.call_id, call, passage.caller, sent)
             return await self._next_of(passage, parked)
-        reply = await sent(None)
+        reply = await upstream.call(send, deadline_s=deadline_s, on_notice=side.on_notice, on_ask=None)
         if reply.kind == "input_required":
             digest = call_digest(call, passage.caller.principal, passage.digest)
             return await self._rounds.hand_out(passage.call_id, call, passage.caller, digest, reply)

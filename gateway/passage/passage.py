@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.ports import CallEnd
 
@@ -20,8 +20,7 @@ NAMED = frozenset({"tools/call", "prompts/get"})
 """Methods with a ``name`` and ``arguments`` that are held against a definition."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSide:
+class AgentSide(NamedTuple):
     """How the agent that asked can be spoken to meanwhile, and what it brought along."""
 
     on_notice: NoticeSink | None = None
@@ -31,7 +30,7 @@ class AgentSide:
     """Puts a question of the upstream to an agent of the session era."""
     request_state: str | None = None
     """Carries on a call that was answered ``input_required`` (2026-07-28)."""
-    input_responses: Mapping[str, Any] = field(default_factory=dict)
+    input_responses: Mapping[str, Any] = MappingProxyType({})
     task: Mapping[str, Any] | None = None
     """Run it as a task of 2025-11-25."""
 

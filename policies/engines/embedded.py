@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from policies.answer import read_answer
 from policies.engines.release import Release, build_release
 from policies.engines.workers import WorkerPool
@@ -33,6 +35,8 @@ WORKER_STEPS_MAX = 20_000_000
 """Several seconds: in a worker the deadline ends an evaluation, this only bounds one whose parent died."""
 WORKER_MEMORY_BYTES_MAX = 1024**3
 _WARM_DEADLINE_S = 20.0
+
+_encode = msgspec.json.Encoder(enc_hook=dict).encode
 
 
 class EmbeddedEngine:
@@ -132,6 +136,12 @@ class EmbeddedEngine:
 
 def _is_large(evaluation: Mapping[str, Any]) -> bool:
     """Whether a single builtin over the request could take longer than the event loop can wait."""
+    try:
+        # No JSON has more values or characters than bytes, and those are counted quickly.
+        if len(_encode(evaluation)) <= LOOP_VALUES_MAX:
+            return False
+    except (TypeError, ValueError, OverflowError):
+        pass
     characters = 0
     values = 0
     pending: list[Any] = [evaluation]
