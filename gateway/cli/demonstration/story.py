@@ -106,7 +106,7 @@ async def tell(scene: Scene, *, pause_s: float) -> list[Line]:
 
 
 async def _discover(story: Story, agent: Agent) -> None:
-    names = await _until(agent.tools, lambda found: len(found) >= 6)
+    names = await _until(agent.tools, lambda found: len(found) >= 4)
     expected = {"orders__get_order", "orders__refund_order", "notes__read_note"} <= set(names)
     await story.line("the agent lists its tools", "OFFERED", ", ".join(names), expected=expected)
 
@@ -124,7 +124,7 @@ async def _decisions(story: Story, agent: Agent) -> None:
     said = await agent.call("orders__delete_order", order_id="A-1001")
     await story.refused("delete_order A-1001", said, "DENIED", "denied", "not_allowed")
     said = await agent.call(get, order_id=["A-1001"])
-    await story.refused("get_order with a list as id", said, "INVALID", "-32602", "/order_id")
+    await story.refused("get_order with a list as id", said, "INVALID", "invalid_arguments", "/order_id")
     said = await agent.call("orders__drop_tables")
     await story.refused("a tool nobody offers", said, "INVALID", "-32602", "offered")
 
