@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 BACKLOG = 2048
+BEHIND_BYTES_MAX = 64 << 10
+"""Of requests that wait for the one before them on their connection; then no more is read."""
 _BAD_REQUEST = b"400 Bad Request"
 _HEAD_TOO_LARGE = b"431 Request Header Fields Too Large"
 
@@ -85,11 +87,14 @@ class GuardedProtocol(HttpToolsProtocol):
     """Told the code of everything that never became a request."""
 
     # Slots: past 30 members, which uvicorn alone nearly has, an object's dictionary costs 1.5 KiB more.
-    __slots__ = ("_body_deadline", "_body_left", "_deaf", "_head", "_head_deadline", "_stall_deadline")
+    __slots__ = (
+        "_behind", "_body_deadline", "_body_left", "_deaf", "_head", "_head_deadline", "_stall_deadline",
+    )  # fmt: skip
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock on a new connection."""
         self._head = b""
+        self._behind = b""
         self._body_left = 0
         self._deaf = False
         self._body_deadline: asyncio.TimerHandle | None = None
@@ -109,9 +114,27 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Cut what arrives into heads and bodies and pass them on one message at a time."""
+        """Cut what arrives into heads and bodies and pass them on one message at a time.
+
+        The next request waits here until the one before it was answered: the protocol below would forget
+        which of the two is running, and whom to tell that the client has gone.
+        """
+        if self._behind:
+            data = self._behind + data
         while data and not self._deaf:
-            data = self._take_body(data) if self._body_left else self._take_head(data)
+            if self._body_left:
+                data = self._take_body(data)
+            elif self._answering():
+                break
+            else:
+                data = self._take_head(data)
+        self._behind = b"" if self._deaf else data
+        if len(self._behind) > BEHIND_BYTES_MAX:
+            self.flow.pause_reading()
+
+    def _answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def send_400_response(self, msg: str) -> None:
         """The parser below is stricter in something (a method it does not know): the same refusal."""
@@ -122,6 +145,9 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._body_left and not self.transport.is_closing():
             self._body_deadline = self.loop.call_later(self.header_timeout_s, self._too_late, "body_timeout")
+        if self._behind and not self.transport.is_closing():
+            behind, self._behind = self._behind, b""
+            self.data_received(behind)
 
     def timeout_keep_alive_handler(self) -> None:
         """Nothing came for long; a reader who has not taken his last answer by now will not."""

@@ -16,6 +16,8 @@ _COMPLETE_FIRST = b'{"resultType":"complete"'
 """Where most servers put it; nothing else need be read then."""
 _PRIVATE = msgspec.Raw(b'"private"')
 _AT_ONCE_STALE = msgspec.Raw(b"0")
+OURS = "dev.toolgate/"
+_OURS_BYTES = OURS.encode()
 RELATED_TASK = "io.modelcontextprotocol/related-task"
 _CACHE_MEMBERS = ("ttlMs", "cacheScope")
 
@@ -29,9 +31,25 @@ def agent_result(row: Method, result: bytes, *, from_modern: bool, to_modern: bo
         from_modern: the upstream speaks 2026-07-28.
         to_modern: the agent does.
     """
+    result = _without_claims(result)
     if to_modern:
         return _to_modern(row, result, from_modern=from_modern)
     return _to_legacy(row, result) if from_modern else result
+
+
+def _without_claims(result: bytes) -> bytes:
+    """Only the gateway speaks for the gateway: what a server puts under its names in ``_meta`` goes."""
+    if _OURS_BYTES not in result and b"\\u" not in result:
+        return result
+    members = _decode(result)
+    about = bytes(members.get("_meta", b"")).strip()
+    if about[:1] != b"{":
+        return result
+    meta = _decode(about)
+    kept = {name: value for name, value in meta.items() if not name.startswith(OURS)}
+    if len(kept) == len(meta):
+        return result
+    return _encode(members | {"_meta": msgspec.Raw(_encode(kept))})
 
 
 def _to_modern(row: Method, result: bytes, *, from_modern: bool) -> bytes:

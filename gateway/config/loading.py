@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.config.document import Document, Place, expand_variables, read_document
 from gateway.config.settings import Settings
-from gateway.core.naming import is_upstream_id
+from gateway.core.naming import is_upstream_id, look_alikes
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def _load(path: Path, environ: Mapping[str, str] | None) -> Configuration:
             value["upstreams"] = {**servers, **value["upstreams"]}
             origins.forget(document.value.get("upstreams"))
     settings = _validated(value, origins)
+    _refuse_look_alikes(settings, origins)
     _refuse_shared_tokens(document, settings)
     base = path.resolve().parent
     # A client's file may lie anywhere; our data goes where the command runs, never beside it.
@@ -127,6 +128,19 @@ def _refuse_mixture(document: Document) -> None:
             f"{document.where((ours[0],))}: {ours[0]} beside a client's server list",
             next_step="put the servers under upstreams, or name their file with import",
         )
+
+
+def _refuse_look_alikes(settings: Settings, origins: _Origins) -> None:
+    # Whoever reads a call reads the upstream's id; of two that look the same one could pass for the other.
+    seen: dict[str, str] = {}
+    for upstream in settings.upstreams:
+        for key in look_alikes(upstream):
+            other = seen.setdefault(key, upstream)
+            if other != upstream:
+                raise ConfigurationError(
+                    f"{origins.where(('upstreams', upstream))}: {upstream!r} looks like {other!r}",
+                    next_step="give one of them another name",
+                )
 
 
 def _refuse_shared_tokens(document: Document, settings: Settings) -> None:

@@ -57,7 +57,7 @@ def lacking(method: str, params: Mapping[str, Any], capabilities: Mapping[str, A
         return needed
     if needed == "elicitation":
         mode = params.get("mode", "form")
-        if mode != "form" and mode not in declared:
+        if not isinstance(mode, str) or (mode != "form" and mode not in declared):
             return f"elicitation.{mode}"[:64]
         if mode == "form" and declared and "form" not in declared and "url" in declared:
             return "elicitation.form"

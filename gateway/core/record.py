@@ -147,7 +147,10 @@ def _target(call: Call, definition: Definition | None) -> dict[str, str]:
     """What a call is about, without anything that only the agent wrote: a URI may hold a secret."""
     if call.method == "tools/call":
         return {"tool": call.target}
-    if call.method.startswith("resources/"):
+    completes_uri = (
+        call.method == "completion/complete" and call.arguments["ref"].get("type") == "ref/resource"
+    )
+    if completes_uri or call.method.startswith("resources/"):
         name = (
             definition.name if definition is not None and UNLISTED not in definition.labels else "(unlisted)"
         )

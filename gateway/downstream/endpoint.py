@@ -147,7 +147,7 @@ class AgentEndpoint:
         last_event_id = headers.get(b"last-event-id")
         if last_event_id is not None:
             replay, seen = self._replays.find(session.id, last_event_id.decode("latin-1"))
-            await self._serving.serve_replay(replay, seen, receive, send)
+            await self._serving.serve_replay(replay, seen, principal, receive, send)
             return
         if session.stream is not None:
             # The newest stream wins: the older one's client has usually lost its connection.
@@ -155,7 +155,8 @@ class AgentEndpoint:
         stream = ChangeStream(about=LISTS, upstream=upstream)
         session.stream = stream
         try:
-            await self._serving.serve_stream(stream, principal, receive, send, first=b": open\n\n", last=b"")
+            with self._serving.open(stream, principal):
+                await self._serving.serve_stream(stream, receive, send, first=b": open\n\n", last=b"")
         finally:
             self._sessions.stream_ended(session, stream)
 

@@ -136,6 +136,9 @@ class LegacyPosts:
             subscribed.discard(oldest)
         subscribed.add(key)
         self._serving.surface.subscriptions.add(*key, session)
+        if not self._sessions.holds(session):
+            # It ended while the upstream was asked.
+            self._serving.surface.subscriptions.drop(session, [key])
 
     async def responded(
         self, message: Response, request: HttpRequest, upstream: str | None, principal: Principal, send: Send

@@ -73,24 +73,30 @@ class ModernPosts:
         needs_stream(post.request.headers)
         subscription = modern.Subscription(post.message)
         stream = subscription.stream(post.upstream)
-        honoured = await self._subscribe(subscription.uris, post, caller, stream)
-        try:
-            await self._serving.serve_stream(
-                stream,
-                post.principal,
-                post.receive,
-                post.send,
-                first=subscription.first([uri for _, uri in honoured]),
-                last=subscription.last(),
-            )
-        finally:
-            self._serving.surface.subscriptions.drop(stream, honoured)
+        honoured: list[tuple[str, str]] = []
+        # Counted before anything is asked of an upstream: waiting for one is no way to have more.
+        with self._serving.open(stream, post.principal):
+            try:
+                await self._subscribe(subscription.uris, post, caller, stream, honoured)
+                await self._serving.serve_stream(
+                    stream,
+                    post.receive,
+                    post.send,
+                    first=subscription.first([uri for _, uri in honoured]),
+                    last=subscription.last(),
+                )
+            finally:
+                self._serving.surface.subscriptions.drop(stream, honoured)
 
     async def _subscribe(
-        self, uris: tuple[str, ...], post: Post, caller: Caller, stream: ChangeStream
-    ) -> list[tuple[str, str]]:
+        self,
+        uris: tuple[str, ...],
+        post: Post,
+        caller: Caller,
+        stream: ChangeStream,
+        honoured: list[tuple[str, str]],
+    ) -> None:
         """Each is a governed request of its own; those that are refused are not honoured."""
-        honoured: list[tuple[str, str]] = []
         if uris:
             await self._serving.surface.first_listing(post.upstream)
         for uri in uris:
@@ -98,4 +104,3 @@ class ModernPosts:
             if call is not None and await self._serving.surface.may_subscribe(call, caller):
                 self._serving.surface.subscriptions.add(call.upstream, uri, stream)
                 honoured.append((call.upstream, uri))
-        return honoured

@@ -43,6 +43,11 @@ class Replay:
         self.size_bytes = 0
         self.ended = False
 
+    @property
+    def count(self) -> int:
+        """Events so far, without the first, empty one."""
+        return len(self._events)
+
     def first(self) -> bytes:
         """The event that tells a client where to come back to, and when."""
         return b"id: %b-0\nretry: %d\ndata: \n\n" % (self.id.encode(), RETRY_MS)
@@ -122,7 +127,13 @@ class Replays:
         """
         replay_id, _, number = last_event_id.rpartition("-")
         replay = self._kept.get((session_id, replay_id))
-        if replay is None or not number.isascii() or not number.isdigit() or len(number) > 9:
+        if (
+            replay is None
+            or not number.isascii()
+            or not number.isdigit()
+            or len(number) > 9
+            or int(number) > replay.count
+        ):
             raise UnknownSession("no such event in this session", next_step="send the request again")
         return replay, int(number)
 

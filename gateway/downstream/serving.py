@@ -10,6 +10,7 @@ from gateway.downstream.notices import notice_sink, progress_token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from gateway.core.principal import Caller, Principal
     from gateway.downstream.answers import Body
@@ -57,30 +58,30 @@ class Serving:
             ask_agent=ask_agent,
         )
 
-    async def serve_replay(self, replay: Replay, seen: int, receive: Receive, send: Send) -> None:
-        """Send what a client missed of a stream."""
-        await replay.serve(seen, receive, send, ping_s=self._settings.stream_ping_s)
-
-    async def serve_stream(
-        self,
-        stream: ChangeStream,
-        principal: Principal,
-        receive: Receive,
-        send: Send,
-        *,
-        first: bytes,
-        last: bytes,
+    async def serve_replay(
+        self, replay: Replay, seen: int, principal: Principal, receive: Receive, send: Send
     ) -> None:
-        """Run a stream to its end, counted.
+        """Send what a client missed of a stream.
+
+        Raises:
+            Overloaded, AgentOverLimit: it is a stream, too, and a bound is reached.
+        """
+        with self._streams.counted(principal.key):
+            await replay.serve(seen, receive, send, ping_s=self._settings.stream_ping_s)
+
+    def open(self, stream: ChangeStream, principal: Principal) -> AbstractContextManager[None]:
+        """Count a stream in and tell it what changes, for as long as the context lasts.
 
         Raises:
             Overloaded, AgentOverLimit: a bound is reached.
         """
-        forget = self._streams.add(stream, principal.key)
-        try:
-            await stream.serve(receive, send, first=first, last=last, ping_s=self._settings.stream_ping_s)
-        finally:
-            forget()
+        return self._streams.open(stream, principal.key)
+
+    async def serve_stream(
+        self, stream: ChangeStream, receive: Receive, send: Send, *, first: bytes, last: bytes
+    ) -> None:
+        """Run an open stream to its end."""
+        await stream.serve(receive, send, first=first, last=last, ping_s=self._settings.stream_ping_s)
 
     def exchange(
         self, post: Post, *, hang_up_cancels: bool, begin_replay: Callable[[], Replay] | None = None

@@ -99,6 +99,10 @@ class Sessions:
         self._sessions: OrderedDict[tuple[PrincipalKey, str], Session] = OrderedDict()
         self._counts: dict[PrincipalKey, int] = {}
 
+    def holds(self, session: Session) -> bool:
+        """Whether it is still open."""
+        return (session.owner, session.id) in self._sessions
+
     def __len__(self) -> int:
         """Sessions open now."""
         return len(self._sessions)

@@ -7,6 +7,7 @@ that changed, however often it did meanwhile, so a slow reader costs nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from gateway.downstream.events import PING, STREAM_HEADERS, event
 from gateway.errors import AgentOverLimit, Overloaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
 
     from gateway.core.principal import PrincipalKey
     from gateway.downstream.settings import WireSettings
@@ -141,15 +142,31 @@ class OpenStreams:
     def __init__(self, settings: WireSettings) -> None:
         """Start with none."""
         self._settings = settings
-        self._owners: dict[ChangeStream, PrincipalKey] = {}
+        self._open: dict[ChangeStream, None] = {}
+        self._count = 0
         self._counts: Counter[PrincipalKey] = Counter()
 
     def __len__(self) -> int:
         """Streams open now."""
-        return len(self._owners)
+        return self._count
 
-    def add(self, stream: ChangeStream, owner: PrincipalKey) -> Callable[[], None]:
-        """Count a stream in; returns what counts it out.
+    @contextlib.contextmanager
+    def open(self, stream: ChangeStream, owner: PrincipalKey) -> Iterator[None]:
+        """Count a stream in and reach it, for as long as the context lasts.
+
+        Raises:
+            Overloaded, AgentOverLimit: a bound is reached.
+        """
+        with self.counted(owner):
+            self._open[stream] = None
+            try:
+                yield
+            finally:
+                self._open.pop(stream, None)
+
+    @contextlib.contextmanager
+    def counted(self, owner: PrincipalKey) -> Iterator[None]:
+        """Count in one that is about a single request.
 
         Raises:
             Overloaded, AgentOverLimit: a bound is reached.
@@ -160,24 +177,22 @@ class OpenStreams:
             )
         if len(self) >= self._settings.streams_max:
             raise Overloaded("too many open streams", next_step="try again later")
-        self._owners[stream] = owner
         self._counts[owner] += 1
-        return lambda: self._forget(stream)
-
-    def _forget(self, stream: ChangeStream) -> None:
-        owner = self._owners.pop(stream, None)
-        if owner is None:
-            return
-        self._counts[owner] -= 1
-        if not self._counts[owner]:
-            del self._counts[owner]
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+            self._counts[owner] -= 1
+            if not self._counts[owner]:
+                del self._counts[owner]
 
     def list_changed(self, upstream: str, topic: Topic) -> None:
         """Tell every stream that is about this list of this upstream."""
-        for stream in self._owners:
+        for stream in self._open:
             stream.list_changed(upstream, topic)
 
     def close(self) -> None:
         """End all."""
-        for stream in list(self._owners):
+        for stream in list(self._open):
             stream.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -13,16 +14,22 @@ if TYPE_CHECKING:
 
     from gateway.core.decision import Decision
 
-# In the name or title of a form field: forms must not ask for these (MCP, elicitation, security).
-_SECRET = re.compile(
-    r"(?:^|[^a-z])(?:password|passwd|passphrase|passcode|secret|token|api ?key|private ?key|credentials?|cvv)"
-    r"(?:$|[^a-z])"
+# In anything a field says of itself: forms must not ask for these (MCP, elicitation, security).
+_ALWAYS_SECRET = re.compile(
+    r"passw(?:or)?d|(?:^|[^a-z])"
+    r"(?:pass ?(?:phrase|code)s?|(?:api|private) ?keys?|cv[vc]2?|credit ?card ?numbers?)(?:$|[^a-z])"
 )
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# In the name or title of a field, where such a word is the thing itself; in a sentence it need not be.
+_SECRET_NAME = re.compile(r"(?:^|[^a-z])(?:pwd|pin|otp|secrets?|token|credentials?)(?:$|[^a-z])")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_FORM_DEPTH_MAX = 16
 
 
 def unfit_elicitation(params: Mapping[str, Any]) -> Decision | None:
     """Why a form or an address must not be shown; None if it may."""
+    if not isinstance(params.get("message"), str):
+        # Whoever reads it could not be told which server asks.
+        return refusal("unfit_form", "a question has a message, which is a string")
     if params.get("mode", "form") == "url":
         if _plain_url(params.get("url")):
             return None
@@ -31,15 +38,36 @@ def unfit_elicitation(params: Mapping[str, Any]) -> Decision | None:
     fields = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(fields, dict):
         return refusal("unfit_form", "the form has no fields")
-    for name, about in fields.items():
-        title = about.get("title", "") if isinstance(about, dict) else ""
-        if _SECRET.search(_words(name)) or _SECRET.search(_words(str(title))):
-            return refusal("secret_field", "a form must not ask for passwords, keys or tokens")
+    if any(_secret(name, about) for name, about in fields.items()):
+        return refusal("secret_field", "a form must not ask for passwords, keys or tokens")
     return None
 
 
+def _secret(name: str, about: Any, depth: int = 0) -> bool:
+    """Whether a field, or one within it, is for a secret."""
+    if depth > _FORM_DEPTH_MAX:
+        return True
+    if not isinstance(about, dict):
+        return _names_secret(name)
+    inner = about.get("properties")
+    return (
+        _names_secret(name)
+        or _names_secret(str(about.get("title", "")))
+        or _ALWAYS_SECRET.search(_words(str(about.get("description", "")))) is not None
+        or about.get("format") == "password"
+        or (isinstance(inner, dict) and any(_secret(key, value, depth + 1) for key, value in inner.items()))
+    )
+
+
+def _names_secret(text: str) -> bool:
+    words = _words(text)
+    return _ALWAYS_SECRET.search(words) is not None or _SECRET_NAME.search(words) is not None
+
+
 def _words(text: str) -> str:
-    return re.sub(r"[\s_\-]+", " ", _CAMEL.sub(" ", text)).lower()
+    """Lower-case words, whatever the spelling: letters of other widths and hidden ones are no disguise."""
+    plain = "".join(one for one in unicodedata.normalize("NFKC", text) if unicodedata.category(one) != "Cf")
+    return re.sub(r"[\s_\-]+", " ", _CAMEL.sub(" ", plain)).lower()
 
 
 def _plain_url(url: object) -> bool:

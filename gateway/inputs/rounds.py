@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,6 +24,7 @@ from gateway.bridge.inputs import (
     read_input_required,
     signed,
 )
+from gateway.bridge.questions import task_questions, visit_questions, with_task_questions, with_visits
 from gateway.core.call import canonical_call
 from gateway.core.capabilities import NEEDED, lacking
 from gateway.core.decision import Decision, Effect, decide, refusal
@@ -31,6 +32,7 @@ from gateway.core.evaluation import evaluation_request
 from gateway.core.record import Record, input_record
 from gateway.core.seal import SealBroken
 from gateway.errors import (
+    AgentOverLimit,
     GatewayError,
     InputRefused,
     MalformedMessage,
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     from gateway.ports import AskSink, AuditTrail, Policy, Reply
 
 STATE = "request state"
+STATE_CHARACTERS_MAX = 64 << 10
+"""Of an upstream's own state: sealed and in the agent's hands it must still fit into a request."""
 LATELY_MAX = 1000
 
 
@@ -225,6 +229,39 @@ class InputRounds:
         asks = await self._judge_all(call_id, call, caller, asks)
         return self._sealed(call.upstream, caller, digest, asks, upstream_state=state, parked="")
 
+    async def judged(self, call_id: str, call: Call, caller: Caller, reply: Reply) -> Reply:
+        """A reply that asks without being ``input_required``, with its questions as they may be put.
+
+        There are two: a task that waits for input (2026-07-28, tasks extension), and the error -32042,
+        which makes clients show addresses (2025-11-25, URL elicitation).
+
+        Raises:
+            UpstreamNeedsInput: a question may not be put.
+            UpstreamGarbled: one that is not of its form.
+        """
+        try:
+            if reply.result is not None:
+                asks = task_questions(reply.result)
+                if not asks:
+                    return reply
+                asks = await self._judge_all(call_id, call, caller, asks)
+                return replace(reply, result=with_task_questions(reply.result, asks))
+            visits = visit_questions(reply.error or b"")
+        except MalformedMessage as error:
+            raise UpstreamGarbled(f"upstream {call.upstream!r} sent {error.reason}", sent=True) from error
+        if visits is None:
+            return reply
+        if caller.era == "modern":
+            raise UpstreamNeedsInput(
+                f"upstream {call.upstream!r} wants a person to visit an address first, and says so in a way "
+                "that this protocol revision no longer has",
+                sent=True,
+            )
+        shown = await self._judge_all(
+            call_id, call, caller, {str(number): ask for number, ask in enumerate(visits)}
+        )
+        return replace(reply, error=with_visits(reply.error or b"", list(shown.values())))
+
     async def _judge_all(
         self, call_id: str, call: Call, caller: Caller, asks: Mapping[str, InputAsk]
     ) -> dict[str, InputAsk]:
@@ -243,12 +280,16 @@ class InputRounds:
         """Begin a call that may stay open over several requests of the agent.
 
         Raises:
-            Overloaded: too many are parked.
+            AgentOverLimit, Overloaded: too many are parked.
         """
         owner = caller.principal.key
         mine = sum(1 for one in self._parked.values() if one.owner == owner)
-        if mine >= self._settings.parked_per_principal_max or len(self._parked) >= self._settings.parked_max:
-            raise Overloaded("too many calls wait for input; nothing was sent", next_step="answer one first")
+        if mine >= self._settings.parked_per_principal_max:
+            raise AgentOverLimit(
+                "too many calls of this agent wait for input; nothing was sent", next_step="answer one first"
+            )
+        if len(self._parked) >= self._settings.parked_max:
+            raise Overloaded("too many calls wait for input; nothing was sent", next_step="try again later")
         parked = ParkedCall(self._new_id(), owner)
 
         async def on_ask(ask: InputAsk) -> InputAnswer:
@@ -371,6 +412,11 @@ def _fitting(asked: Mapping[str, str], responses: Mapping[str, Any]) -> dict[str
 
 def _read(upstream: str, reply: Reply) -> tuple[dict[str, InputAsk], str | None]:
     try:
-        return read_input_required(reply.result or b"")
+        asks, state = read_input_required(reply.result or b"")
     except MalformedMessage as error:
         raise UpstreamGarbled(f"upstream {upstream!r} sent {error.reason}", sent=True) from error
+    if state is not None and len(state) > STATE_CHARACTERS_MAX:
+        raise UpstreamGarbled(
+            f"upstream {upstream!r} sent a request state of over {STATE_CHARACTERS_MAX} characters", sent=True
+        )
+    return asks, state

@@ -49,7 +49,13 @@ class Forwarding:
         self._deadline_s = deadline_s
 
     async def answer_to(self, passage: Passage) -> Reply | AskedInput:
-        """Send it, and see to what the upstream asks before it answers."""
+        """Send it, and see to what the upstream asks before it answers, and in its answer."""
+        reply = await self._answer_to(passage)
+        if isinstance(reply, Reply) and _may_ask(passage.call.method, reply):
+            return await self._rounds.judged(passage.call_id, passage.call, passage.caller, reply)
+        return reply
+
+    async def _answer_to(self, passage: Passage) -> Reply | AskedInput:
         call, side = passage.call, passage.side
         upstream = self._upstreams[call.upstream]
         deadline_s = self._deadline_s[call.upstream]
@@ -136,6 +142,13 @@ class Forwarding:
         if passage.side.task is not None:
             params["task"] = passage.side.task
         return params
+
+
+def _may_ask(method: str, reply: Reply) -> bool:
+    """Whether an answer may hold questions, other than by being ``input_required``."""
+    if reply.error is not None:
+        return True
+    return reply.modern and (reply.kind == "task" or method.startswith("tasks/"))
 
 
 def _brought(responses: Mapping[str, bytes], state: str | None) -> dict[str, Any]:

@@ -6,8 +6,16 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from gateway.core.definition import Kind
-from gateway.errors import UpstreamError, UpstreamGone, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
+from gateway.errors import (
+    UpstreamError,
+    UpstreamGarbled,
+    UpstreamGone,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from gateway.ports import Listing, UpstreamHealth
+from gateway.upstream.link import Aside
 from gateway.upstream.listing import all_elements
 
 if TYPE_CHECKING:
@@ -31,6 +39,9 @@ DOUBT_S = 10.0
 
 # What a server answers that does not speak what was negotiated (any more).
 _WRONG_ERA = frozenset({400, 404, 405, 406, 415})
+
+# What says something about one list, and nothing about the connection.
+_OF_ONE_LIST = (UpstreamRefused, UpstreamGarbled, UpstreamTimeout)
 
 
 class UpstreamConnection:
@@ -119,12 +130,13 @@ class UpstreamConnection:
             try:
                 elements[kind] = await whole(kind)
             except UpstreamError as error:
-                if kind is not Kind.TOOL and isinstance(error, UpstreamRefused) and not error.status:
-                    # An error in place of a list: that one list is missing, the server is well.
-                    failed[kind] = error.reason
-                    continue
-                self._failed(error, peer)
-                raise
+                one_list = kind is not Kind.TOOL and isinstance(error, _OF_ONE_LIST)
+                if not one_list or Kind.TOOL not in elements:
+                    # With the tools listed the server is well, and one list is missing.
+                    self._failed(error, peer)
+                if not one_list:
+                    raise
+                failed[kind] = error.reason
         self._succeeded()
         return Listing(
             era=peer.era,
@@ -339,6 +351,8 @@ class UpstreamConnection:
         ``peer`` is the one the failed work was begun with: what comes back later from a link that
         is already given up is the same failure, and is not counted again.
         """
+        if isinstance(error, Aside):
+            return
         if peer is not self._peer:
             if self._peer is None and self._error is not None:
                 self._error = error  # It may know more about why.

@@ -9,6 +9,8 @@ from gateway.errors import UpstreamError, UpstreamRefused, UpstreamUnreachable
 from gateway.upstream.http_legacy import LegacyHttp
 from gateway.upstream.http_modern import ModernHttp
 from gateway.upstream.http_wire import HttpWire
+from gateway.upstream.link import passes
+from gateway.upstream.listening import end_stream, first_of
 from gateway.upstream.probe import negotiate
 
 if TYPE_CHECKING:
@@ -101,24 +103,42 @@ class HttpLink:
 
     async def _watch_legacy(self, peer: Peer, events: LinkEvents) -> None:
         self._legacy.listen_for(events)
-        pause_s = LISTEN_PAUSE_S
+        pause_s, ended = LISTEN_PAUSE_S, False
+
+        def opened() -> None:
+            if ended:
+                # Whatever changed while nobody listened.
+                events.list_changed()
+                self._legacy.subscribing.repeat()
+
         while peer.changes or peer.says("resources", "subscribe"):
             opened_at_s = self._clock()
             asked_s: float | None = None
             try:
-                asked_s = await self._legacy.listen()
+                asked_s = await self._listen_legacy(opened)
             except UpstreamUnreachable:
                 raise
-            except UpstreamRefused:
-                break
+            except UpstreamRefused as refusal:
+                if not passes(refusal):
+                    opened()
+                    break
             except UpstreamError:
                 asked_s = None
+            ended = True
             lasted = self._clock() - opened_at_s > STEADY_S
             pause_s = LISTEN_PAUSE_S if lasted else min(pause_s * 2, LISTEN_PAUSE_MAX_S)
             await asyncio.sleep(min(max(pause_s, asked_s or 0), LISTEN_PAUSE_MAX_S) * (0.5 + self._random()))
-            # Whatever changed while nobody listened.
-            events.list_changed()
-            self._legacy.repeat_updates()
+
+    async def _listen_legacy(self, opened: Callable[[], None]) -> float | None:
+        """Read the control session's stream until it ends, or the session is another one."""
+        await self._legacy.open()
+        self._legacy.renewed.clear()
+        reading = asyncio.ensure_future(self._legacy.listen(opened))
+        try:
+            await first_of(reading, self._legacy.renewed, None)
+            return reading.result() if reading.done() else None
+        finally:
+            await end_stream(reading)
 
     async def aclose(self) -> None:
         """End the sessions, if it has any."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from gateway.core.log_level import lower
+from gateway.core.canonical import canonical_json
 from gateway.errors import UpstreamError, UpstreamGarbled, UpstreamRefused, UpstreamTimeout
 from gateway.upstream import messages
 from gateway.upstream.http_wire import EVENT_STREAM, POST_HEADERS, StreamPaused
 from gateway.upstream.incoming import Incoming
-from gateway.upstream.link import list_params
+from gateway.upstream.link import list_params, passes
 from gateway.upstream.probe import read_initialize
 from gateway.upstream.sessions import Session, SessionTable
 from gateway.upstream.subscribing import Subscribing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from gateway.background import Background
     from gateway.ports import AskSink, NoticeSink, Reply, Send
@@ -37,17 +37,25 @@ FAREWELL_S = 2.0
 STREAM_OPEN_S = 2.0
 """For a caller's stream to be open before its first call is sent."""
 
-STREAM_PAUSE_S = 1.0
-"""Between two GET streams of a caller's session."""
+STREAM_PAUSE_S = 0.5
+"""Between two GET streams of a caller's session; it doubles while they break."""
+STREAM_PAUSE_MAX_S = 60.0
 
 RESUMES_MAX = 20
 RESUME_PAUSE_S = 1.0
 
-_NO_CAPABILITIES: Mapping[str, Any] = MappingProxyType({})
 _SESSION_ID = re.compile(r"[!-~]{1,1024}")
 
 # The server understood the method; a 404 with one of these is an answer, not a lost session.
 _PROCESSED = frozenset({messages.METHOD_NOT_FOUND, messages.INVALID_PARAMS})
+
+
+def _nobody_hears(_: int) -> AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+def _level(level: str) -> Callable[[int], bytes]:
+    return lambda number: messages.request(number, "logging/setLevel", {"level": level})
 
 
 class LegacyHttp:
@@ -75,7 +83,9 @@ class LegacyHttp:
         )
         # Lists, subscribes and carries the stream; calls without a key use it too.
         self._control = Session(self._incoming, {})
-        self.subscribing = Subscribing(wire.party, self._ask_control, background.start)
+        self.renewed = asyncio.Event()
+        """Set when the control session was opened."""
+        self.subscribing = Subscribing(wire.party, self._ask_control, background.start, self._updated)
         """Of the control session; whoever subscribed hears of it from there."""
         self._events: LinkEvents | None = None
 
@@ -111,20 +121,21 @@ class LegacyHttp:
         if shared:
             session = self._control
         else:
-            key = (*send.session_key, *sorted(send.capabilities)) if send.asks else send.session_key
-            session = self._sessions.take(key, send.capabilities if send.asks else _NO_CAPABILITIES)
+            # By all that was declared: two clients of one principal may be able to answer different things.
+            told = dict(send.capabilities) if send.asks else {}
+            session = self._sessions.take((*send.session_key, canonical_json(told).decode()), told)
+        if shared and send.session_key:
+            on_ask = None
+
+        def hears(number: int) -> AbstractContextManager[None]:
+            return session.incoming.calling(number, send.session_key, on_notice, on_ask)
+
+        end_at_s = self._clock() + deadline_s
         session.in_flight += 1
         try:
             if send.log_level:
                 await self._lower_level(session, send.log_level, deadline_s)
-            answer = await self._ask(
-                session,
-                body,
-                deadline_s=deadline_s,
-                owner=send.session_key,
-                on_notice=on_notice,
-                on_ask=None if shared and send.session_key else on_ask,
-            )
+            answer = await self._ask(session, body, deadline_s=end_at_s - self._clock(), hears=hears)
         finally:
             session.in_flight -= 1
             if not shared:
@@ -133,20 +144,15 @@ class LegacyHttp:
 
     async def _lower_level(self, session: Session, level: str, deadline_s: float) -> None:
         """Have the server log from the lowest level up that anybody in this session asked for."""
+        end_at_s = self._clock() + deadline_s
         await self._open(session, deadline_s)
-        wanted = lower(session.log_level, level)
-        if wanted == session.log_level or session.peer is None or not session.peer.offers("logging"):
-            return
 
-        def body(number: int) -> bytes:
-            return messages.request(number, "logging/setLevel", {"level": wanted})
+        async def tell(wanted: str, within_s: float) -> None:
+            await self._ask(session, _level(wanted), deadline_s=within_s)
 
-        try:
-            await self._ask(session, body, deadline_s=min(deadline_s, COURTESY_S))
-        except UpstreamError as error:
-            error.sent = False
-            raise
-        session.log_level = wanted
+        if session.peer is not None and session.peer.offers("logging"):
+            remaining_s = max(end_at_s - self._clock(), 0.001)
+            await session.log_level.lower_to(level, tell, deadline_s=remaining_s, party=self._wire.party)
 
     async def _ask_control(self, method: str, params: dict[str, Any], deadline_s: float) -> Answer:
         def body(number: int) -> bytes:
@@ -159,12 +165,16 @@ class LegacyHttp:
         self._events = events
         self._control.incoming.events = events
 
-    def repeat_updates(self) -> None:
-        """Say of every subscribed resource that it may have changed."""
-        self.subscribing.repeat(self._events)
+    def _updated(self, uri: str) -> None:
+        if self._events is not None:
+            self._events.resource_updated(uri)
 
-    async def listen(self) -> float | None:
-        """Read the control session's GET stream until it ends.
+    async def open(self) -> None:
+        """Make sure that the control session is there."""
+        await self._open(self._control, self._settings.list_timeout_s)
+
+    async def listen(self, opened: Callable[[], None]) -> float | None:
+        """Read the control session's GET stream until it ends; ``opened()`` is called once it is there.
 
         Returns:
             The pause before the next attempt that the server asks for, in seconds.
@@ -172,33 +182,41 @@ class LegacyHttp:
         Raises:
             UpstreamRefused: the server has no such stream.
         """
-        await self._open(self._control, self._settings.list_timeout_s)
-        return await self._read_stream(self._control, opened=_nobody_waits)
+        return await self._read_stream(self._control, opened=opened)
 
     async def _read_stream(self, session: Session, *, opened: Callable[[], None]) -> float | None:
-        headers = {"Accept": EVENT_STREAM, **session.headers}
+        used, headers = session.id, {"Accept": EVENT_STREAM, **session.headers}
         try:
             return await self._wire.listen(headers=headers, on_message=session.incoming.take, opened=opened)
         except UpstreamRefused as refusal:
-            if refusal.status == 404 and session.id is not None:
+            if refusal.status != 404 or used is None:
+                raise
+            if session.id == used:
                 session.close()
-                return None
-            raise
+            return None
 
     async def _follow(self, session: Session, opened: asyncio.Event) -> None:
         """Read a caller's own stream while its session lasts: the server may log or ask there."""
+        pause_s = STREAM_PAUSE_S
         try:
             while session.id is not None:
-                asked_s = await self._read_stream(session, opened=opened.set)
-                await asyncio.sleep(max(asked_s or 0, STREAM_PAUSE_S))
-        except UpstreamError:
-            return  # It has no such stream; then it says everything on those of the calls.
+                asked_s: float | None = None
+                try:
+                    asked_s = await self._read_stream(session, opened=opened.set)
+                    pause_s = STREAM_PAUSE_S
+                except UpstreamError as error:
+                    if isinstance(error, UpstreamRefused) and not passes(error):
+                        return  # It has no such stream; then it says everything on those of the calls.
+                    pause_s = min(pause_s * 2, STREAM_PAUSE_MAX_S)
+                await asyncio.sleep(min(max(asked_s or 0, pause_s), STREAM_PAUSE_MAX_S))
         finally:
             opened.set()
 
     async def aclose(self) -> None:
         """End all sessions on the server."""
         sessions = [*self._sessions.clear(), self._control]
+        for session in sessions:
+            session.leave_stream()
         try:
             async with asyncio.timeout(FAREWELL_S):
                 await asyncio.gather(*(self._farewell(session) for session in sessions))
@@ -211,12 +229,17 @@ class LegacyHttp:
         body: Callable[[int], bytes],
         *,
         deadline_s: float,
-        owner: tuple[str, ...] = (),
-        on_notice: NoticeSink | None = None,
-        on_ask: AskSink | None = None,
+        hears: Callable[[int], AbstractContextManager[None]] = _nobody_hears,
         strict: bool = True,
     ) -> Answer:
         """Ask within a session; one that the server forgot is opened anew, once.
+
+        Args:
+            session: whose session.
+            body: the request with this number.
+            deadline_s: for everything.
+            hears: while inside, what the server says about the request with this number has an audience.
+            strict: as for ``read_message``.
 
         A 404 for a session id means that the request was not processed, so this is no second send.
         """
@@ -225,7 +248,7 @@ class LegacyHttp:
             await self._open(session, end_at_s - self._clock())
             used, number = session.id, self._wire.number()
             try:
-                with session.incoming.calling(number, owner, on_notice, on_ask):
+                with hears(number):
                     answer = await self._exchange(
                         session, number, body(number), end_at_s - self._clock(), strict=strict
                     )
@@ -324,7 +347,15 @@ class LegacyHttp:
 
     async def _opened(self, session: Session) -> None:
         """What a session needs beside the handshake, each time it is opened."""
+        if told := session.log_level.told:
+            # The session before this one was told, and the call that is about to be sent counts on it.
+            number = self._wire.number()
+            try:
+                await self._exchange(session, number, _level(told)(number), COURTESY_S, strict=True)
+            except UpstreamError:
+                session.log_level.told = ""  # The next call tells it.
         if session is self._control:
+            self.renewed.set()
             self.subscribing.again()
             return
         session.incoming.events = self._events
@@ -356,8 +387,7 @@ class LegacyHttp:
 
     def _end(self, sessions: list[Session]) -> None:
         for session in sessions:
-            if session.stream is not None:
-                session.stream.cancel()
+            session.leave_stream()
             if session.id is not None:
                 self._background.start(self._farewell(session), f"{self._wire.party}: end a session")
 
@@ -368,7 +398,3 @@ class LegacyHttp:
             await self._wire.end(headers=session.headers, deadline_s=COURTESY_S)
         except UpstreamError:
             return  # The server forgets it by itself.
-
-
-def _nobody_waits() -> None:
-    """The control session's stream is read whenever it opens."""

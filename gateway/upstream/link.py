@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.errors import UpstreamRefused
     from gateway.ports import AskSink, NoticeSink, Reply, Send
     from gateway.upstream.messages import Answer, Era
 
@@ -38,6 +39,19 @@ class Peer:
     def changes(self) -> tuple[str, ...]:
         """The lists whose changes it announces."""
         return tuple(name for name in ("tools", "prompts", "resources") if self.says(name, "listChanged"))
+
+
+class Aside:
+    """Mixed into an error that says nothing about the link: it is not counted against it."""
+
+
+# Too many, too early, or the old one is not gone yet.
+_PASSING = frozenset({408, 409, 425, 429})
+
+
+def passes(refusal: UpstreamRefused) -> bool:
+    """Whether what was refused may be served in a moment."""
+    return refusal.status >= 500 or refusal.status in _PASSING
 
 
 class LinkEvents(Protocol):

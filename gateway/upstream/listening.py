@@ -6,13 +6,13 @@ The new stream is acknowledged before the old one ends, so no change falls betwe
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gateway.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from gateway.upstream import messages
+from gateway.upstream.link import passes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,6 +28,8 @@ STEADY_S = 30.0
 """A stream that lasted this long was no failure."""
 ACKNOWLEDGED_S = 10.0
 """For a new stream to be acknowledged before the old one ends anyway."""
+OVERLAP_S = 0.1
+"""How long the old one stays then: what was said on it alone may still be on its way."""
 
 
 class Listening:
@@ -43,6 +45,8 @@ class Listening:
         self._random = random
         self._uris: set[str] = set()
         self._honoured: frozenset[str] = frozenset()
+        """Those that the newest acknowledged stream is about; kept when it is lost, until the next one."""
+        self._refused: frozenset[str] = frozenset()
         self._changed = asyncio.Event()
         self._acknowledged = asyncio.Event()
         self._useless = False
@@ -62,7 +66,7 @@ class Listening:
                 while uri not in self._honoured and not self._useless:
                     waiting = self._acknowledged
                     await waiting.wait()
-                    if uri not in self._honoured and uri in self._refused_uris:
+                    if uri in self._refused:
                         break
         except TimeoutError as error:
             self._uris.discard(uri)
@@ -70,8 +74,6 @@ class Listening:
         if uri not in self._honoured:
             self._uris.discard(uri)
             raise UpstreamRefused(f"{self._party} offers no subscription to this resource", sent=True)
-
-    _refused_uris: frozenset[str] = frozenset()
 
     def unsubscribe(self, uri: str) -> None:
         """Stop listening for changes of a resource."""
@@ -87,36 +89,51 @@ class Listening:
             UpstreamUnreachable: nothing answers there any more.
         """
         self._useless = False
+        before: asyncio.Future[bool] | None = None
         current: asyncio.Future[bool] | None = None
-        pause_s = PAUSE_S
+        pause_s, was_served, missed_lists = PAUSE_S, False, False
         try:
             while True:
-                if not peer.changes and not self._uris:
-                    await self._changed.wait()
                 self._changed.clear()
-                before, opened_at_s = current, self._clock()
+                while not peer.changes and not self._uris:
+                    await end_stream(current)
+                    current = None
+                    await self._changed.wait()
+                    self._changed.clear()
+                before, heard_before, opened_at_s = current, self._honoured, self._clock()
                 acknowledged = asyncio.Event()
                 current = asyncio.ensure_future(self._stream(peer, events, acknowledged))
-                await _first(current, acknowledged, ACKNOWLEDGED_S)
-                await _end(before)
-                await _first(current, self._changed, None)
+                await first_of(current, acknowledged, ACKNOWLEDGED_S)
+                was_served |= acknowledged.is_set()
+                if before is not None:
+                    await asyncio.sleep(OVERLAP_S)
+                    await end_stream(before)
+                elif not current.done():
+                    # From here on nothing is missed; while nobody listened something may have been.
+                    self._make_up(events, heard_before, lists=missed_lists)
+                await first_of(current, self._changed, None)
                 if not current.done():
                     continue
                 served, current = current.result(), None
-                if not served:
+                if not served and not was_served:
                     self._give_up()
                     await asyncio.Event().wait()
                 pause_s = PAUSE_S if self._clock() - opened_at_s > STEADY_S else min(pause_s * 2, PAUSE_MAX_S)
+                missed_lists = True
                 await asyncio.sleep(pause_s * (0.5 + self._random()))
-                # Whatever changed while nobody listened.
-                events.list_changed()
-                for uri in self._uris:
-                    events.resource_updated(uri)
         finally:
-            await _end(current)
+            await end_stream(before)
+            await end_stream(current)
+
+    def _make_up(self, events: LinkEvents, uris: frozenset[str], *, lists: bool) -> None:
+        if lists:
+            events.list_changed()
+        for uri in sorted(uris & self._uris):
+            events.resource_updated(uri)
 
     def _give_up(self) -> None:
         self._useless = True
+        self._honoured = frozenset()
         self._tell_waiters()
 
     def _tell_waiters(self) -> None:
@@ -136,11 +153,11 @@ class Listening:
                 events.list_changed(messages.LIST_CHANGES[message.method or ""])
             elif message.method == messages.RESOURCE_UPDATED:
                 uri = messages.updated_uri(message)
-                if uri is not None and uri in wanted:
+                if uri is not None and uri in wanted and uri in self._uris:
                     events.resource_updated(uri)
             elif message.method == messages.ACKNOWLEDGED:
                 self._honoured = wanted & _honoured_uris(message)
-                self._refused_uris = wanted - self._honoured
+                self._refused = wanted - self._honoured
                 acknowledged.set()
                 self._tell_waiters()
 
@@ -148,8 +165,8 @@ class Listening:
             answer = await self._open({"notifications": about}, take)
         except UpstreamUnreachable:
             raise
-        except UpstreamRefused:
-            return False
+        except UpstreamRefused as refusal:
+            return passes(refusal)
         except UpstreamError:
             return True
         return answer.error is None
@@ -172,7 +189,8 @@ class _Acknowledged(msgspec.Struct):
     notifications: _Filter
 
 
-async def _first(one: asyncio.Future[Any], event: asyncio.Event, within_s: float | None) -> None:
+async def first_of(one: asyncio.Future[Any], event: asyncio.Event, within_s: float | None) -> None:
+    """Wait until the one is done, the other is set, or the time is up."""
     waiting = asyncio.ensure_future(event.wait())
     try:
         await asyncio.wait({one, waiting}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
@@ -180,8 +198,10 @@ async def _first(one: asyncio.Future[Any], event: asyncio.Event, within_s: float
         waiting.cancel()
 
 
-async def _end(stream: asyncio.Future[Any] | None) -> None:
+async def end_stream(stream: asyncio.Future[Any] | None) -> None:
+    """Cancel it, if it is there, and wait until it has ended."""
     if stream is not None:
         stream.cancel()
-        with contextlib.suppress(asyncio.CancelledError, UpstreamError):
-            await stream
+        await asyncio.wait({stream})
+        if not stream.cancelled():
+            stream.exception()  # Looked at, so that nobody complains; it is of no interest any more.

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from gateway.upstream.levels import LogLevel
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -29,8 +31,8 @@ class Session:
         """What was declared in its ``initialize``."""
         self.incoming = incoming(self)
         """Where what the server says unasked goes."""
-        self.log_level = ""
-        """What the server was last told with ``logging/setLevel``."""
+        self.log_level = LogLevel()
+        """Outlasts the session: whoever opens it anew tells it again."""
         self.stream: asyncio.Task[None] | None = None
         """Reads the session's GET stream, where one is needed."""
         self.id: str | None = None
@@ -54,7 +56,10 @@ class Session:
         self.id = None
         self.peer = None
         self.headers = {}
-        self.log_level = ""
+        self.leave_stream()
+
+    def leave_stream(self) -> None:
+        """Read its stream no further."""
         if self.stream is not None:
             self.stream.cancel()
             self.stream = None

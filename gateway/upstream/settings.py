@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from gateway.core.capabilities import Grant
 
+EraSetting = Literal["auto", "modern", "legacy"]
+
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
@@ -63,9 +65,7 @@ class UpstreamSettings(BaseModel):
     grants: tuple[Grant, ...] = Field(
         (), description="what the server may ask of an agent's side: sampling, elicitation, roots"
     )
-    era: Literal["auto", "modern", "legacy"] = Field(
-        "auto", description="protocol era; auto asks the upstream"
-    )
+    era: EraSetting = Field("auto", description="protocol era; auto asks the upstream")
 
     connect_timeout_s: float = Field(5, gt=0, le=60, description="to an established connection, TLS included")
     probe_timeout_s: float = Field(5, gt=0, le=60, description="for the answer to server/discover")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway.errors import UpstreamError, UpstreamUnreachable
+from gateway.core.canonical import canonical_json
+from gateway.errors import UpstreamError, UpstreamGone, UpstreamTimeout, UpstreamUnreachable
+from gateway.upstream.link import Aside
 from gateway.upstream.stdio_session import StdioSession
 
 if TYPE_CHECKING:
@@ -19,7 +21,15 @@ if TYPE_CHECKING:
     from gateway.ports import AskSink, NoticeSink, Reply, Send
     from gateway.upstream.link import LinkEvents, Peer
     from gateway.upstream.messages import Answer
-    from gateway.upstream.settings import UpstreamSettings
+    from gateway.upstream.settings import EraSetting, UpstreamSettings
+
+
+class NoChildOfOwn(Aside, UpstreamUnreachable):
+    """A caller could not have a child of its own; the one that is shared is well."""
+
+
+class ChildOfOwnGone(Aside, UpstreamGone):
+    """A caller's own child ended; the one that is shared is well."""
 
 
 class StdioLink:
@@ -39,19 +49,20 @@ class StdioLink:
         self._background = background
         self._clock = clock
 
-        def session(capabilities: Mapping[str, object]) -> StdioSession:
+        def session(capabilities: Mapping[str, object], era: EraSetting) -> StdioSession:
             return StdioSession(
                 upstream,
                 settings,
                 background.start,
                 client=client,
+                era=era,
                 capabilities=capabilities,
                 clock=clock,
                 random=random,
             )
 
         self._session = session
-        self._shared = session({})
+        self._shared = session({}, settings.era)
         self._own: dict[tuple[str, ...], StdioSession] = {}
         self._opening = asyncio.Lock()
 
@@ -62,7 +73,7 @@ class StdioLink:
 
     async def connect(self) -> Peer:
         """Start the child that everybody shares."""
-        await self._end(list(self._own))
+        await self._end([key for key, one in self._own.items() if not one.in_flight])
         return await self._shared.connect()
 
     async def call(
@@ -71,26 +82,43 @@ class StdioLink:
         """One request."""
         if not send.asks or self._shared.era == "modern":
             return await self._shared.call(send, deadline_s=deadline_s, on_notice=on_notice, on_ask=on_ask)
-        started_at_s = self._clock()
-        session = await self._own_session(send)
-        remaining_s = max(deadline_s - (self._clock() - started_at_s), 0.001)
-        return await session.call(send, deadline_s=remaining_s, on_notice=on_notice, on_ask=on_ask)
+        end_at_s = self._clock() + deadline_s
+        session = await self._own_session(send, deadline_s)
+        remaining_s = max(end_at_s - self._clock(), 0.001)
+        try:
+            return await session.call(send, deadline_s=remaining_s, on_notice=on_notice, on_ask=on_ask)
+        except UpstreamUnreachable as error:
+            raise NoChildOfOwn(error.reason, sent=error.sent, next_step=error.next_step) from error
+        except UpstreamGone as error:
+            raise ChildOfOwnGone(error.reason, sent=error.sent, next_step=error.next_step) from error
 
-    async def _own_session(self, send: Send) -> StdioSession:
-        key = (*send.session_key, *sorted(send.capabilities))
-        async with self._opening:
-            session = self._own.get(key)
-            if session is not None and session.alive:
-                return session
-            await self._make_room()
-            session = self._own[key] = self._session(send.capabilities)
-            try:
-                await session.connect()
-            except UpstreamError as error:
-                del self._own[key]
-                error.sent = False
-                raise
+    async def _own_session(self, send: Send, deadline_s: float) -> StdioSession:
+        # By all that was declared: two clients of one principal may be able to answer different things.
+        key = (*send.session_key, canonical_json(dict(send.capabilities)).decode())
+        session = self._own.get(key)
+        if session is not None and session.ready:
             return session
+        try:
+            async with asyncio.timeout(deadline_s), self._opening:
+                session = self._own.get(key)
+                if session is None or not session.ready:
+                    session = await self._opened(key, send)
+                return session
+        except TimeoutError as error:
+            raise UpstreamTimeout(f"{self._shared.party} started no child in time", sent=False) from error
+        except UpstreamError as error:
+            raise NoChildOfOwn(error.reason, sent=False, next_step=error.next_step) from error
+
+    async def _opened(self, key: tuple[str, ...], send: Send) -> StdioSession:
+        await self._make_room()
+        # Its era is known; asking again could end it (probe.py), or take the whole time of a probe.
+        session = self._own[key] = self._session(send.capabilities, "legacy")
+        try:
+            await session.connect()
+        except BaseException:
+            del self._own[key]
+            raise
+        return session
 
     async def _make_room(self) -> None:
         """End children that died or idle, and at the bound the one unused for longest."""

@@ -7,10 +7,8 @@ import itertools
 import os
 from typing import TYPE_CHECKING, Any
 
-from gateway.core.log_level import lower
 from gateway.errors import (
     MalformedMessage,
-    UpstreamError,
     UpstreamGarbled,
     UpstreamGone,
     UpstreamTimeout,
@@ -20,11 +18,12 @@ from gateway.upstream import messages
 from gateway.upstream.child import Child
 from gateway.upstream.environment import child_environment, program_path
 from gateway.upstream.incoming import Incoming
+from gateway.upstream.levels import LogLevel
 from gateway.upstream.lines import Overlong
 from gateway.upstream.link import list_params
 from gateway.upstream.listening import Listening
 from gateway.upstream.probe import negotiate
-from gateway.upstream.subscribing import COURTESY_S, Subscribing
+from gateway.upstream.subscribing import Subscribing
 from gateway.upstream.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -34,10 +33,13 @@ if TYPE_CHECKING:
     from gateway.upstream.incoming import Start
     from gateway.upstream.link import LinkEvents, Peer
     from gateway.upstream.messages import Answer, Message
-    from gateway.upstream.settings import UpstreamSettings
+    from gateway.upstream.settings import EraSetting, UpstreamSettings
 
-UNASKED_BYTES_MAX = 64 << 10
-"""Of a notification or request; a larger one is cut, and so no longer one."""
+NOTICE_BYTES_MAX = 64 << 10
+"""Of a notification; a larger one is noise."""
+
+ASK_BYTES_MAX = 1 << 20
+"""Of a request of the server; a larger one is declined unread."""
 
 
 class StdioSession:
@@ -50,6 +52,7 @@ class StdioSession:
         start: Start,
         *,
         client: Mapping[str, str],
+        era: EraSetting,
         capabilities: Mapping[str, Any],
         clock: Callable[[], float],
         random: Callable[[], float],
@@ -59,6 +62,7 @@ class StdioSession:
         self._settings = settings
         self._start = start
         self._client = client
+        self._era: EraSetting = era
         self._capabilities = capabilities
         self._clock = clock
         self._meta = messages.ModernMeta(client)
@@ -66,8 +70,8 @@ class StdioSession:
         self.incoming = Incoming(self.party, start, self._tell)
         self.in_flight = 0
         self.used_at_s = 0.0
-        self._log_level = ""
-        self._subscribing = Subscribing(self.party, self._ask_plainly, start)
+        self._log_level = LogLevel()
+        self._subscribing = Subscribing(self.party, self._ask_plainly, start, self._updated)
         self._numbers = itertools.count(1)
         self._pending: dict[int, Waiting] = {}
         self._program: str | None = None
@@ -83,6 +87,11 @@ class StdioSession:
         """Whether there is a child to talk to."""
         return self._child is not None and self._child.alive
 
+    @property
+    def ready(self) -> bool:
+        """Whether that child was greeted, too."""
+        return self.alive and self._peer is not None
+
     async def connect(self) -> Peer:
         """Start the child and negotiate the era with it."""
         await self.aclose()
@@ -90,7 +99,8 @@ class StdioSession:
             self._program = program_path(self._settings.command[0], party=self.party)
         self._pending = {}
         self._noise = 0
-        self._log_level = ""
+        self._log_level = LogLevel()
+        self.incoming.forget()
         self._gone = asyncio.Event()
         settings = self._settings
         self._child = Child(
@@ -107,11 +117,13 @@ class StdioSession:
                 env=child_environment(os.environ, settings.env),
                 cwd=settings.cwd,
             )
-            legacy_only = self._probe_kills and settings.era == "auto"
-            self._peer = await negotiate(self, era="legacy" if legacy_only else settings.era)
+            legacy_only = self._probe_kills and self._era == "auto"
+            self._peer = await negotiate(self, era="legacy" if legacy_only else self._era)
         except BaseException:
             self._child.kill("was stopped during the handshake")
             raise
+        if self._peer.era == "legacy":
+            self._subscribing.again()
         return self._peer
 
     async def discover(self) -> Answer:
@@ -152,30 +164,31 @@ class StdioSession:
     ) -> Reply:
         """One request."""
         modern = self.era == "modern"
-        if send.log_level and not modern:
-            await self._lower_level(send.log_level)
-        number = next(self._numbers)
-        body = messages.request_for(number, send, self._meta.of(send) if modern else {})
+        end_at_s = self._clock() + deadline_s
         self.in_flight += 1
         try:
-            with self.incoming.calling(number, send.session_key, on_notice, on_ask):
+            if send.log_level and not modern:
+                await self._lower_level(send.log_level, deadline_s)
+                deadline_s = max(end_at_s - self._clock(), 0.001)
+            number = next(self._numbers)
+            body = messages.request_for(number, send, self._meta.of(send) if modern else {})
+            # At 2026-07-28 a server has no requests of its own.
+            may_ask = None if modern else on_ask
+            with self.incoming.calling(number, send.session_key, on_notice, may_ask):
                 answer = await self._ask(number, body, deadline_s=deadline_s)
         finally:
             self.in_flight -= 1
             self.used_at_s = self._clock()
         return messages.reply_of(answer, send, era=self.era, party=self.party)
 
-    async def _lower_level(self, level: str) -> None:
+    async def _lower_level(self, level: str, deadline_s: float) -> None:
         """Have the server log from the lowest level up that anybody asked for."""
-        wanted = lower(self._log_level, level)
-        if wanted == self._log_level or self._peer is None or not self._peer.offers("logging"):
-            return
-        try:
-            await self._ask_plainly("logging/setLevel", {"level": wanted}, COURTESY_S)
-        except UpstreamError as error:
-            error.sent = False
-            raise
-        self._log_level = wanted
+
+        async def tell(wanted: str, within_s: float) -> None:
+            await self._ask_plainly("logging/setLevel", {"level": wanted}, within_s)
+
+        if self._peer is not None and self._peer.offers("logging"):
+            await self._log_level.lower_to(level, tell, deadline_s=deadline_s, party=self.party)
 
     async def list_page(self, method: str, cursor: str | None, *, deadline_s: float) -> Answer:
         """One page of a list."""
@@ -195,6 +208,10 @@ class StdioSession:
         self.listening.unsubscribe(uri)
         self._subscribing.unsubscribe(uri)
 
+    def _updated(self, uri: str) -> None:
+        if self.incoming.events is not None:
+            self.incoming.events.resource_updated(uri)
+
     async def _ask_plainly(self, method: str, params: dict[str, Any], deadline_s: float) -> Answer:
         number = next(self._numbers)
         return await self._ask(number, messages.request(number, method, params), deadline_s=deadline_s)
@@ -203,7 +220,6 @@ class StdioSession:
         """Wait for the end of the child; changes are reported as their lines come."""
         self.incoming.events = events
         peer = self._peer
-        self._subscribing.again()
         if peer is not None and peer.era == "modern":
             listening = self._start(self.listening.run(peer, events), f"{self.party}: listen")
             try:
@@ -242,7 +258,7 @@ class StdioSession:
         if method is None:
             self._take_answer(number, line)
         else:
-            self._take_unasked(line)
+            self._take_unasked(number, method, line)
 
     def on_exit(self, reason: str) -> None:
         """Tell everybody who waits."""
@@ -260,13 +276,16 @@ class StdioSession:
         self._noise = 0
         waiting.put(line)
 
-    def _take_unasked(self, line: bytes) -> None:
-        try:
-            message = messages.read_message(line[:UNASKED_BYTES_MAX], elements_max=UNASKED_BYTES_MAX)
-        except MalformedMessage:
-            self._count_noise()
-            return
+    def _take_unasked(self, asked: int | str | None, method: str, line: bytes) -> None:
         self._count_noise()
+        if len(line) > (NOTICE_BYTES_MAX if asked is None else ASK_BYTES_MAX):
+            if asked is not None:
+                self._tell(messages.reply_to(messages.Message(id=asked, method=method, params=b"{}")))
+            return
+        try:
+            message = messages.read_message(line, elements_max=NOTICE_BYTES_MAX)
+        except MalformedMessage:
+            return
         number = self._number_of(message)
         waiting = self._pending.get(number) if number is not None else None
         if waiting is not None:
@@ -277,6 +296,10 @@ class StdioSession:
 
     def _number_of(self, message: Message) -> int | None:
         """The request of ours that a notification belongs to: progress and subscriptions say so."""
+        if message.id is not None:
+            return None
+        if message.method == messages.LOG:
+            return self.incoming.listens_to_logs()
         if message.method == messages.PROGRESS:
             found = messages.notice_of(message)
             return found[0] if found is not None else None

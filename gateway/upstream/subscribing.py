@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gateway.upstream.incoming import Start
-    from gateway.upstream.link import LinkEvents
     from gateway.upstream.messages import Answer
 
     Ask = Callable[[str, dict[str, Any], float], Awaitable[Answer]]
@@ -23,12 +22,15 @@ COURTESY_S = 5.0
 class Subscribing:
     """The subscriptions of one session."""
 
-    def __init__(self, party: str, ask: Ask, start: Start) -> None:
-        """``ask(method, params, deadline_s)`` asks within the session."""
+    def __init__(self, party: str, ask: Ask, start: Start, updated: Callable[[str], None]) -> None:
+        """``ask(method, params, deadline_s)`` asks in the session; ``updated(uri)``: it may have changed."""
         self._party = party
         self._ask = ask
         self._start = start
-        self._uris: set[str] = set()
+        self._updated = updated
+        self._wanted: set[str] = set()
+        self._made: set[str] = set()
+        """Those that the session knows of."""
 
     async def subscribe(self, uri: str, *, deadline_s: float) -> None:
         """Subscribe, unless that is done.
@@ -36,8 +38,11 @@ class Subscribing:
         Raises:
             UpstreamError: the server does not, or not in time.
         """
-        if uri in self._uris:
-            return
+        if uri not in self._made:
+            await self._make(uri, deadline_s)
+        self._wanted.add(uri)
+
+    async def _make(self, uri: str, deadline_s: float) -> None:
         answer = await self._ask("resources/subscribe", {"uri": uri}, deadline_s)
         if (error := answer.error_object) is not None:
             raise UpstreamRefused(
@@ -45,30 +50,37 @@ class Subscribing:
                 f"{messages.shown(error.message)} ({error.code})",
                 sent=True,
             )
-        self._uris.add(uri)
+        self._made.add(uri)
 
     def unsubscribe(self, uri: str) -> None:
         """End a subscription, best effort."""
-        if uri in self._uris:
-            self._uris.discard(uri)
+        if uri in self._wanted:
+            self._wanted.discard(uri)
             self._start(self._end(uri), f"{self._party}: unsubscribe")
 
     async def _end(self, uri: str) -> None:
+        self._made.discard(uri)
         with contextlib.suppress(UpstreamError):
             await self._ask("resources/unsubscribe", {"uri": uri}, COURTESY_S)
 
     def again(self) -> None:
         """The server forgot the session, and with it the subscriptions: make them anew."""
-        for uri in sorted(self._uris):
-            self._uris.discard(uri)
+        self._made.clear()
+        for uri in sorted(self._wanted):
             self._start(self._once_more(uri), f"{self._party}: subscribe again")
 
     async def _once_more(self, uri: str) -> None:
-        with contextlib.suppress(UpstreamError):
-            await self.subscribe(uri, deadline_s=COURTESY_S)
+        try:
+            await self._make(uri, COURTESY_S)
+        except UpstreamError:
+            return  # It stays wanted: the next session, or whoever subscribes next, tries again.
+        if uri in self._wanted:
+            # Only now will the next change be heard of; there may have been one before.
+            self._updated(uri)
+        else:
+            await self._end(uri)
 
-    def repeat(self, events: LinkEvents | None) -> None:
+    def repeat(self) -> None:
         """Say of every resource that it may have changed while nobody listened."""
-        for uri in self._uris:
-            if events is not None:
-                events.resource_updated(uri)
+        for uri in sorted(self._wanted):
+            self._updated(uri)

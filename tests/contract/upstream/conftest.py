@@ -17,6 +17,8 @@ import pytest
 from gateway.background import Background
 from gateway.egress import Egress, EgressSettings
 from gateway.ports import Send
+from gateway.upstream import http as http_link
+from gateway.upstream import http_legacy, listening, pool
 from gateway.upstream.pool import upstream_for
 from gateway.upstream.settings import UpstreamSettings
 from tests.contract.upstream.puppets import Puppets
@@ -128,6 +130,19 @@ def running():
             stop_server(process)
 
     return run
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Pauses before something is tried again, a tenth of what they are."""
+    for module, names in (
+        (listening, ("PAUSE_S",)),
+        (http_link, ("LISTEN_PAUSE_S",)),
+        (http_legacy, ("STREAM_PAUSE_S",)),
+        (pool, ("CHILD_FIRST_PAUSE_S", "HTTP_FIRST_PAUSE_S")),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, getattr(module, name) / 10)
 
 
 @pytest.fixture

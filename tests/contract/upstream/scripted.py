@@ -32,14 +32,15 @@ class Request:
 class ScriptedServer:
     """Answers by a function of the request; returns bytes, or a coroutine that writes by itself."""
 
-    def __init__(self, respond):
+    def __init__(self, respond, *, port=0):
         self.respond = respond
+        self.port = port
         self.requests = []
         self.connections = 0
         self._writers = set()
 
     async def __aenter__(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/mcp"
         return self
@@ -63,6 +64,7 @@ class ScriptedServer:
     async def _serve(self, reader, writer):
         self.connections += 1
         self._writers.add(writer)
+        writer.peer_left = reader.at_eof
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -148,14 +150,17 @@ class OpenStream:
         await writer.drain()
         self.opened.set()
         try:
-            while not self._last.is_set() and not writer.transport.is_closing():
+            while not self._last.is_set() and not self._left():
                 await asyncio.sleep(0.005)
         finally:
             self.ended.set()
 
     @property
     def lives(self):
-        return self.opened.is_set() and not self.ended.is_set() and not self._writer.transport.is_closing()
+        return self.opened.is_set() and not self.ended.is_set() and not self._left()
+
+    def _left(self):
+        return self._writer.peer_left() or self._writer.transport.is_closing()
 
     async def say(self, *messages):
         await self.opened.wait()

@@ -11,96 +11,13 @@ import pytest
 from gateway.bridge.inputs import InputAnswer
 from gateway.errors import UpstreamTimeout
 from gateway.upstream.incoming import ASKS_PER_CALL_MAX
-from tests.contract.upstream.puppets import Puppets
-from tests.contract.upstream.scripted import Legacy, OpenStream, ScriptedServer
+from tests.contract.upstream.places import Agent, Place
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 ASKED = ("elicitation/create", "sampling/createMessage", "roots/list")
 CAN = {"capabilities": {"elicitation": {}, "sampling": {}, "roots": {}}}
 DECLINED = -32601
-
-
-class Talk:
-    """One call in the middle of which the server speaks, wherever it does that."""
-
-    def __init__(self, say, heard, answer):
-        self._say = say
-        self._heard = heard
-        self._answer = answer
-        self._asked = 0
-
-    async def say(self, *messages):
-        await self._say(*messages)
-
-    async def ask(self, method, params=None):
-        """Ask something; returns the id."""
-        self._asked += 1
-        number = f"{id(self)}-{self._asked}"
-        await self.say({"jsonrpc": "2.0", "id": number, "method": method, "params": params or {}})
-        return number
-
-    async def cancel(self, number):
-        await self.say(
-            {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": number}}
-        )
-
-    def told(self, number):
-        """What the gateway answered to that question, as often as it did."""
-        return [one for one in self._heard() if one.get("id") == number and "method" not in one]
-
-    async def answer_of(self, number):
-        async with asyncio.timeout(5):
-            while not self.told(number):
-                await asyncio.sleep(0.005)
-        (answer,) = self.told(number)
-        return answer
-
-    async def finish(self):
-        await self._answer({"content": []})
-
-
-class Place:
-    """Where a server may ask: on the stream of the call, on that of the caller's session, through a pipe."""
-
-    def __init__(self, name):
-        self.name = name
-        self.talks = []
-
-    @contextlib.asynccontextmanager
-    async def open(self):
-        if self.name == "stdio":
-            async with Puppets(on={"tools/call": self._on_line}) as self._puppets:
-                self.settings = {"command": self._puppets.command}
-                yield self
-            return
-        self._streams = {}
-        script = Legacy()
-        script.on_get = lambda request: self._streams.setdefault(request.session, OpenStream(request))
-        script.on_call = self._on_post
-        async with ScriptedServer(script) as self._server:
-            self.settings = {"url": self._server.url}
-            yield self
-
-    def _on_line(self, child, request):
-        async def say(*messages):
-            child.say(*messages)
-
-        async def answer(result):
-            child.answer(request, result)
-
-        self.talks.append(Talk(say, lambda: child.heard, answer))
-
-    def _on_post(self, request):
-        own = OpenStream(request)
-        spoken_on = own if self.name == "call-stream" else self._streams[request.session]
-        heard = lambda: [one.message for one in self._server.requests]  # noqa: E731
-        self.talks.append(Talk(spoken_on.say, heard, own.answer))
-        return own
-
-    async def talk(self, number=0):
-        async with asyncio.timeout(5):
-            while len(self.talks) <= number:
-                await asyncio.sleep(0.005)
-        return self.talks[number]
 
 
 @pytest.fixture(params=["call-stream", "session-stream", "stdio"])
@@ -111,26 +28,7 @@ async def place(request):
 
 @pytest.fixture
 async def upstream(workshop, place):
-    return await workshop.ready(input_timeout_s=0.3, **place.settings)
-
-
-class Agent:
-    """Answers questions, or leaves them open; keeps them, and which of them were withdrawn."""
-
-    def __init__(self, answer=None):
-        self.answer = answer
-        self.asked = []
-        self.withdrawn = []
-
-    async def __call__(self, ask):
-        self.asked.append(ask)
-        if self.answer is not None:
-            return self.answer
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            self.withdrawn.append(ask)
-            raise
+    return await workshop.ready(input_timeout_s=0.2, **place.settings)
 
 
 @pytest.fixture
@@ -229,6 +127,23 @@ async def test_a_question_that_could_be_read_in_another_way_is_refused_and_nobod
     assert (await talk.answer_of(await talk.ask("roots/list")))["result"] == {}
 
 
+@pytest.mark.abuse(24)
+@pytest.mark.parametrize(
+    "number", [lambda own: own, str, lambda own: own + 1, lambda own: 0, lambda own: -own]
+)
+async def test_a_question_under_the_number_of_our_own_request_answers_nothing_and_is_answered(
+    place, begin, number
+):
+    agent = Agent(InputAnswer(result=b'{"n":1}'))
+    call = begin(agent)
+    talk = await place.talk()
+    asked = await talk.ask("roots/list", number=number(talk.call_id))
+    assert (await talk.answer_of(asked))["result"] == {"n": 1}
+    assert not call.done()
+    await talk.finish()
+    assert (await call).result == b'{"content": []}'
+
+
 @pytest.mark.abuse(75)
 async def test_more_questions_than_the_bound_are_declined(place, begin):
     agent = Agent(InputAnswer(result=b"{}"))
@@ -249,7 +164,7 @@ async def test_more_questions_than_the_bound_are_declined(place, begin):
 @pytest.mark.parametrize("ends", ["answered", "given up", "late"])
 async def test_a_question_is_withdrawn_when_its_call_ends(place, begin, workshop, ends):
     agent = Agent()
-    call = begin(agent, deadline_s=0.4) if ends == "late" else begin(agent)
+    call = begin(agent, deadline_s=0.2) if ends == "late" else begin(agent)
     talk = await place.talk()
     number = await talk.ask("elicitation/create")
     await workshop.until(lambda: agent.asked)
@@ -392,13 +307,45 @@ async def test_what_a_call_that_was_given_up_still_leads_to_reaches_no_other_pri
         child.answer(open_calls[2], {"content": []})
         assert (await ben).result
         child.die()
-        await workshop.until(lambda: len(theirs.living) == 1, within_s=5)
+        await workshop.until(lambda: len(theirs.all) == 2)
         ana = asyncio.ensure_future(call(upstream, "get", session_key=("ana",), on_notice=hear))
         await workshop.until(lambda: len(open_calls) == 4)
-        log(theirs.living[0], "for ana")
-        theirs.living[0].answer(open_calls[3], {"content": []})
+        log(theirs.all[1], "for ana")
+        theirs.all[1].answer(open_calls[3], {"content": []})
         assert (await ana).result
         assert heard == ["for ben", "for ana"]
+        assert agent.asked == []
+
+
+@pytest.mark.abuse(75)
+@pytest.mark.parametrize("transport", ["http", "stdio"])
+async def test_at_2026_07_28_nobody_is_asked_in_the_middle_of_a_call(
+    workshop, scripted, puppets, http, call, transport
+):
+    done = {"resultType": "complete", "content": []}
+    question = {"jsonrpc": "2.0", "id": "q", "method": "roots/list", "params": {}}
+    answers = []
+
+    def respond(request):
+        if request.method == "server/discover":
+            return http.discover(request)
+        return http.stream(question, {"jsonrpc": "2.0", "id": request.id, "result": done})
+
+    def on_call(child, request):
+        child.say(question)
+        answers.append((child, request))
+
+    agent = Agent(InputAnswer(result=b"{}"))
+    async with scripted(respond) as server, puppets(era="modern", on={"tools/call": on_call}) as theirs:
+        there = {"url": server.url} if transport == "http" else {"command": theirs.command}
+        upstream = await workshop.connect(**there)
+        waiting = asyncio.ensure_future(call(upstream, "get", on_ask=agent, session_key=("ana",), **CAN))
+        if transport == "stdio":
+            await workshop.until(lambda: answers and answers[0][0].answers("q"))
+            child, request = answers[0]
+            assert child.answers("q")[0]["error"]["code"] == DECLINED
+            child.answer(request, done)
+        assert (await waiting).result
         assert agent.asked == []
 
 
@@ -444,11 +391,11 @@ async def test_a_caller_s_stream_that_breaks_is_opened_again(workshop, call):
         agent = Agent(InputAnswer(result=b"{}"))
         waiting = asyncio.ensure_future(call(upstream, "get", on_ask=agent, session_key=("ana",), **CAN))
         await place.talk()
-        (session,) = {one.session for one in place._server.of("tools/call")}
-        first = place._streams.pop(session)
+        (session,) = {one.session for one in place.server.of("tools/call")}
+        first = place.streams.pop(session)
         await first.cut()
-        await workshop.until(lambda: session in place._streams)
-        stream = place._streams[session]
+        await workshop.until(lambda: session in place.streams)
+        stream = place.streams[session]
         await stream.say({"jsonrpc": "2.0", "id": "later", "method": "roots/list"})
         await workshop.until(lambda: agent.asked)
         await place.talks[0].finish()

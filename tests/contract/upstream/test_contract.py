@@ -56,6 +56,7 @@ async def test_a_call_is_answered_with_the_result_of_that_call(upstream, call):
     assert json.loads(reply.result)["structuredContent"] == {"text": "hé", "number": 1.5}
 
 
+@pytest.mark.abuse(24)
 async def test_many_calls_at_once_never_swap_their_answers(upstream, call):
     replies = await asyncio.gather(*(call(upstream, "echo", {"text": str(n)}) for n in range(40)))
     assert [json.loads(reply.result)["structuredContent"]["text"] for reply in replies] == [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.definition import Kind
 from gateway.errors import (
     UpstreamError,
     UpstreamGarbled,
@@ -185,6 +186,46 @@ async def test_a_redirect_is_refused_and_our_credential_goes_nowhere(
         await workshop.until(lambda: thief.connections == 1)
         writer.close()
         await writer.wait_closed()
+
+
+@pytest.mark.abuse(76)
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_no_redirect_is_followed_whatever_is_asked_for(workshop, scripted, legacy, http, ask, era):
+    async with scripted(lambda request: http.answer(b"{}")) as thief:
+        away = http.answer(status="307 Temporary Redirect", headers=[f"Location: {thief.url}"])
+        announced = {"prompts": {}, "resources": {"subscribe": True}}
+        greeted = {"server/discover", "initialize", "notifications/initialized", "tools/list"}
+        script = legacy(
+            stateful=era == "legacy",
+            capabilities=announced,
+            on={"tools/list": lambda r: http.result(r, {"tools": []})},
+        )
+
+        def respond(request):
+            if request.verb != "POST" or request.method not in greeted:
+                return away
+            if request.method == "server/discover" and era == "modern":
+                return http.discover(request, **announced)
+            return script(request)
+
+        async with scripted(respond) as server:
+            upstream = await workshop.ready(url=server.url, headers={"Authorization": "Bearer s3cret"})
+            for method, params in (
+                ("resources/read", {"uri": "note://one"}),
+                ("prompts/get", {"name": "greet"}),
+                ("completion/complete", {}),
+                ("tasks/get", {"taskId": "t"}),
+            ):
+                with pytest.raises(UpstreamRefused, match="redirect"):
+                    await ask(upstream, method, params)
+            with pytest.raises(UpstreamRefused):
+                await upstream.subscribe("note://one", deadline_s=5)
+            listing = await upstream.list_definitions(deadline_s=5, kinds=frozenset(Kind))
+            assert len(listing.failed) == 3
+            assert all("redirect" in reason for reason in listing.failed.values())
+            await upstream.aclose()
+            assert {one.headers["authorization"] for one in server.requests} == {"Bearer s3cret"}
+            assert thief.connections == 0
 
 
 @pytest.mark.abuse(101)

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from gateway.core.definition import Kind
 from gateway.errors import UpstreamRefused, UpstreamTimeout
 
 DONE = {"content": []}
@@ -93,6 +94,16 @@ async def test_a_forgotten_session_is_opened_anew_and_the_call_sent_once_more(
         sent = [request.headers["mcp-session-id"] for request in server.of("tools/call")]
         assert sent == ["s2", "s2", "s3"]
         assert len({request.id for request in server.of("tools/call")}) == 3
+
+
+async def test_a_listing_in_a_forgotten_session_is_made_in_a_new_one(workshop, scripted, legacy, http):
+    script = legacy(on={"tools/list": lambda request: http.result(request, {"tools": [{"name": "a"}]})})
+    async with scripted(script) as server:
+        upstream = await workshop.ready(url=server.url)
+        script.sessions.clear()
+        listing = await upstream.list_definitions(deadline_s=5, kinds=frozenset({Kind.TOOL}))
+        assert [one.value for one in listing.elements[Kind.TOOL]] == [{"name": "a"}]
+        assert [request.session for request in server.of("tools/list")] == ["s1", "s2"]
 
 
 async def test_a_call_that_is_answered_404_twice_is_refused_and_not_sent_a_third_time(

@@ -87,6 +87,7 @@ async def test_an_argument_is_completed(upstream, ask):
     assert json.loads(reply.result)["completion"]["values"] == ["Anna", "Anton"]
 
 
+@pytest.mark.abuse(24)
 async def test_requests_of_every_method_at_once_never_swap_their_answers(upstream, ask, call, said):
     async def prompt(name):
         reply = await ask(upstream, "prompts/get", {"name": "greet", "arguments": {"name": name}})

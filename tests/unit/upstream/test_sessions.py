@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from gateway.upstream.incoming import Incoming
 from gateway.upstream.link import Peer
 from gateway.upstream.sessions import SessionTable
@@ -71,3 +75,22 @@ def test_a_closed_session_names_nothing_any_more():
     assert session.headers == {"MCP-Protocol-Version": "2025-06-18", "Mcp-Session-Id": "s1"}
     session.close()
     assert (session.id, session.peer, session.headers) == (None, None, {})
+
+
+async def test_a_closed_session_s_stream_is_read_no_further_and_its_level_is_remembered():
+    session = table(Clock()).take(("a",))
+    session.log_level.told = "info"
+    stream = session.stream = asyncio.ensure_future(asyncio.sleep(60))
+    session.close()
+    with pytest.raises(asyncio.CancelledError):
+        await stream
+    assert session.stream is None
+    assert session.log_level.told == "info"
+
+
+def test_a_session_keeps_the_capabilities_it_was_opened_with():
+    sessions = table(Clock())
+    session = sessions.take(("a",), {"roots": {}})
+    assert sessions.take(("a",), {"sampling": {}}) is session
+    assert session.capabilities == {"roots": {}}
+    assert sessions.take(("b",)).capabilities == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -128,30 +129,34 @@ async def test_a_client_that_hangs_up_ends_its_stream():
 @pytest.mark.abuse(10)
 def test_streams_are_bounded_for_one_and_for_all():
     streams = OpenStreams(WireSettings(streams_max=3, streams_per_principal_max=2))
-    forget = [streams.add(ChangeStream(about=LISTS, upstream=None), ANA.key) for _ in range(2)]
-    with pytest.raises(AgentOverLimit):
-        streams.add(ChangeStream(about=LISTS, upstream=None), ANA.key)
-    streams.add(ChangeStream(about=LISTS, upstream=None), BEN.key)
-    with pytest.raises(Overloaded):
-        streams.add(ChangeStream(about=LISTS, upstream=None), BEN.key)
-    forget[0]()
-    forget[0]()
-    assert len(streams) == 2
-    streams.add(ChangeStream(about=LISTS, upstream=None), ANA.key)
-    with pytest.raises(AgentOverLimit):
-        streams.add(ChangeStream(about=LISTS, upstream=None), ANA.key)
+
+    def one(owner):
+        return streams.open(ChangeStream(about=LISTS, upstream=None), owner.key)
+
+    with one(ANA):
+        # A stream about one request is one, too.
+        with streams.counted(ANA.key):
+            with pytest.raises(AgentOverLimit), one(ANA):
+                pass
+            with one(BEN), pytest.raises(Overloaded), streams.counted(BEN.key):
+                pass
+        assert len(streams) == 1
+        with one(ANA), pytest.raises(AgentOverLimit), one(ANA):
+            pass
+    assert len(streams) == 0
 
 
 async def test_the_end_reaches_every_open_stream():
     streams = OpenStreams(WireSettings())
     readers = [Reader() for _ in range(3)]
     served = []
-    for reader in readers:
-        stream = ChangeStream(about=LISTS, upstream=None)
-        streams.add(stream, ANA.key)
-        served.append(start(stream, reader))
-        await reader.until(1)
-    streams.list_changed("orders", Topic.TOOLS)
-    streams.close()
-    await asyncio.gather(*served)
+    with contextlib.ExitStack() as opened:
+        for reader in readers:
+            stream = ChangeStream(about=LISTS, upstream=None)
+            opened.enter_context(streams.open(stream, ANA.key))
+            served.append(start(stream, reader))
+            await reader.until(1)
+        streams.list_changed("orders", Topic.TOOLS)
+        streams.close()
+        await asyncio.gather(*served)
     assert all(reader.frames == [b"first", event(NOTICE), b"last"] for reader in readers)

@@ -8,7 +8,7 @@ from gateway.inputs.fitness import unfit_elicitation
 
 
 def form(**fields):
-    return {"requestedSchema": {"type": "object", "properties": fields}}
+    return {"message": "which?", "requestedSchema": {"type": "object", "properties": fields}}
 
 
 @pytest.mark.abuse(75)
@@ -20,8 +20,9 @@ def form(**fields):
     ],
 )  # fmt: skip
 def test_only_a_plain_web_address_is_shown(url):
-    assert unfit_elicitation({"mode": "url", "url": url}).codes == ("unfit_url",)
-    assert unfit_elicitation({"mode": "url", "url": "https://example.com/pay?x=1"}) is None
+    asked = {"mode": "url", "message": "pay"}
+    assert unfit_elicitation({**asked, "url": url}).codes == ("unfit_url",)
+    assert unfit_elicitation({**asked, "url": "https://example.com/pay?x=1"}) is None
 
 
 @pytest.mark.abuse(75)
@@ -46,4 +47,19 @@ def test_an_ordinary_field_may_be_asked_for(name):
 
 @pytest.mark.parametrize("params", [{}, {"requestedSchema": 5}, {"requestedSchema": {"properties": []}}])
 def test_a_form_without_fields_is_none(params):
-    assert unfit_elicitation(params).codes == ("unfit_form",)
+    assert unfit_elicitation({"message": "which?", **params}).codes == ("unfit_form",)
+
+
+@pytest.mark.abuse(75)
+@pytest.mark.parametrize("message", [None, 5, ["which?"]])
+def test_a_question_without_words_is_shown_to_nobody(message):
+    assert unfit_elicitation({**form(colour={}), "message": message}).codes == ("unfit_form",)
+    assert unfit_elicitation(form(colour={})) is None
+
+
+@pytest.mark.abuse(75)
+def test_a_form_too_deep_to_look_through_is_shown_to_nobody():
+    deep = {"type": "string"}
+    for _ in range(20):
+        deep = {"type": "object", "properties": {"a": deep}}
+    assert unfit_elicitation(form(a=deep)).codes == ("secret_field",)

@@ -75,7 +75,10 @@ async def test_a_question_reaches_a_modern_agent_with_a_state_and_its_answer_goe
         ({"capabilities": {"roots": {}}}, "capability_missing"),
         ({"method": "tools/call"}, "unknown_method"),
         (
-            {"params": {"mode": "url", "url": "javascript:x"}, "capabilities": {"elicitation": {"url": {}}}},
+            {
+                "params": {"mode": "url", "message": "pay", "url": "javascript:x"},
+                "capabilities": {"elicitation": {"url": {}}},
+            },
             "unfit_url",
         ),
         ({"params": {**FORM, "requestedSchema": {"properties": {"password": {}}}}}, "secret_field"),
