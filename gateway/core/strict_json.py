@@ -6,6 +6,7 @@ see the same call, so whatever is open to a second reading is refused here, once
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -25,6 +26,13 @@ _LITERAL_CHARACTERS_MAX = 1_100
 """No double needs more, written out in full; and jiter, for one, refuses 4,301 digits before the point."""
 
 DEPTH_MAX = 64
+
+VALUES_MAX = 50_000
+"""In one message of an agent. Reading, judging and recording them holds up everybody else for some 50 ms."""
+
+# The end of a string is optional, so that one without is read once and not from each of its characters.
+_STRING_OR_SEPARATOR = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[,\[{]', re.DOTALL)
+_QUOTE = ord('"')
 
 # C-speed sieve: only a text with one of these can hold a number that overflows or loses digits.
 _LARGE_NUMBER = re.compile(rb"[0-9]{16}|[0-9][eE]")
@@ -89,10 +97,12 @@ def read_json(body: bytes, *, depth_max: int = DEPTH_MAX) -> Any:
 
     Raises:
         MalformedMessage: not UTF-8, not JSON, trailing bytes, duplicate keys at any depth, NaN or
-            Infinity, lone surrogates, too deep.
+            Infinity, lone surrogates, too deep, more than ``VALUES_MAX`` values.
         InvalidParams: an integer beyond +-(2^53-1), however it is spelled, or a number that overflows
             a double.
     """
+    if _has_too_many(body):
+        raise MalformedMessage(f"more than {VALUES_MAX} values in one message", next_step="send less at once")
     return _read(body, _CAREFUL if _LARGE_NUMBER.search(body) else _QUICK, depth_max)
 
 
@@ -106,6 +116,14 @@ def check_json(body: bytes, *, depth_max: int = DEPTH_MAX) -> Any:
         MalformedMessage: as ``read_json``.
     """
     return _read(body, _ANY_NUMBER, depth_max)
+
+
+def _has_too_many(body: bytes) -> bool:
+    """Whether it has more values than we read; each but the first comes after one of three characters."""
+    if body.count(b",") + body.count(b"[") + body.count(b"{") <= VALUES_MAX:
+        return False
+    found = (one for one in _STRING_OR_SEPARATOR.finditer(body) if body[one.start()] != _QUOTE)
+    return next(itertools.islice(found, VALUES_MAX, None), None) is not None
 
 
 def _read(body: bytes, decoder: json.JSONDecoder, depth_max: int) -> Any:
@@ -136,6 +154,6 @@ def _deeper_than(value: Any, depth_max: int) -> bool:
         inside: list[Any] = []
         for container in level:
             members = container.values() if type(container) is dict else container
-            inside.extend(member for member in members if type(member) is dict or type(member) is list)
+            inside += [member for member in members if type(member) is dict or type(member) is list]
         level = inside
     return False

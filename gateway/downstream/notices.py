@@ -19,6 +19,10 @@ _encode = msgspec.json.Encoder().encode
 _read_level = msgspec.json.Decoder(str).decode
 
 
+TOKEN_CHARACTERS_MAX = 256
+"""It is sent back with every notice."""
+
+
 def progress_token(message: Message) -> str | int | None:
     """The token under which an agent wants to hear of progress.
 
@@ -30,6 +34,8 @@ def progress_token(message: Message) -> str | int | None:
         return None
     if isinstance(token, bool) or not isinstance(token, str | int):
         raise InvalidParams("progressToken must be a string or an integer")
+    if isinstance(token, str) and len(token) > TOKEN_CHARACTERS_MAX:
+        raise InvalidParams(f"progressToken is over {TOKEN_CHARACTERS_MAX} characters")
     return token
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gateway.downstream.wire import Receive, Send
 
 KEPT_S = 60.0
-"""After the end of a request whose client was not there to hear it."""
+"""After the end of its request."""
 REPLAYS_MAX = 1000
 BYTES_MAX = 64 << 20
 """All replays together; the oldest makes room."""
@@ -138,12 +138,14 @@ class Replays:
         return replay, int(number)
 
     def ended(self, session_id: str, replay: Replay, *, heard: bool) -> None:
-        """A request is over; what its client heard to the end is forgotten at once."""
+        """A request is over. What its client seems to have heard to the end is the first to make room.
+
+        It is kept all the same: bytes that were written are not bytes that have arrived.
+        """
         key = (session_id, replay.id)
-        if heard:
-            self._forget(key)
-        else:
-            asyncio.get_running_loop().call_later(KEPT_S, self._forget, key)
+        if heard and key in self._kept:
+            self._kept.move_to_end(key, last=False)
+        asyncio.get_running_loop().call_later(KEPT_S, self._forget, key)
 
     def _grown(self, size_bytes: int) -> None:
         self._size_bytes += size_bytes

@@ -12,7 +12,7 @@ from gateway.core.methods import Way
 from gateway.core.principal import Caller
 from gateway.core.workflow import read_workflow
 from gateway.downstream.message import only_members
-from gateway.errors import GatewayError, UnknownMethod, UnsupportedMethod
+from gateway.errors import GatewayError, Overloaded, UnknownMethod, UnsupportedMethod
 from gateway.passage.passage import AgentSide
 
 if TYPE_CHECKING:
@@ -136,6 +136,9 @@ class Surface:
         )
         try:
             answer = await self.enforcement.handle(asked.call, caller, side)
+        except Overloaded:
+            # Of the exchange, not of this call: the client is to wait and send it again.
+            raise
         except GatewayError as error:
             return self.answers.refused(post.message.id, asked, error, modern=modern)
         return self.answers.body(post.message.id, asked, post.principal, answer, modern=modern)

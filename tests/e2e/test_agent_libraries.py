@@ -49,7 +49,9 @@ def test_an_upstreams_own_route_works_with_the_tools_own_names(agent, library):
 
 def test_the_model_reads_which_rule_denied_the_call_and_the_run_goes_on(agent, library, upstream, run_log):
     read = agent(library).call(f"{upstream}__echo", {"text": "the forbidden words"})
-    assert read.text.startswith("DENIED by policy, not executed. Rule never_these_words in toolgate.rules.e2e")
+    assert read.text.startswith(
+        "DENIED by policy, not executed. Rule never_these_words in toolgate.rules.e2e"
+    )
     assert "What would pass: other words" in read.text
     assert run_log.count("echo", "the forbidden words") == 0
     assert "still there" in agent(library).call(f"{upstream}__echo", {"text": "still there"}).text

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 
 import pytest
 
 from tests.edge.gateways import TOKENS, Gateway, settings_of
+from tests.edge.puppet import Puppet
 from tests.edge.raw import connect, hear
 from tests.edge.upstream_server import ToolServer
 
@@ -27,6 +29,7 @@ LIMITS = {
     "body_timeout_s": 1.0,
     "write_stall_s": 1.0,
     "keep_alive_s": 2.0,
+    "stream_ping_s": 1.0,
     "calls_per_principal_max": 4,
     "streams_per_principal_max": 3,
     "streams_max": 5,
@@ -76,3 +79,61 @@ def line(gateway):
 @pytest.fixture
 def listening():
     return hear
+
+
+WIDE_POLICY = """\
+package toolgate.rules.wide
+
+import rego.v1
+
+allow if input.resource.server in {"tools", "new", "old", "shy", "mute", "hasty"}
+
+deny contains "never" if input.resource.name in {"put", "note://secret"}
+
+deny contains "frozen" if input.context.workflow.step == "frozen"
+
+deny contains "not_asked" if {
+	input.action.name == "roots/list"
+	input.resource.server == "hasty"
+}
+"""
+GRANTS = ["sampling", "elicitation", "roots"]
+
+
+@dataclass
+class World:
+    """The gateway with everything there is behind it."""
+
+    gateway: Gateway
+    new: Puppet
+    """2026-07-28, may ask."""
+    old: Puppet
+    """Before, may ask."""
+    shy: Puppet
+    """2026-07-28, may ask for nothing."""
+    mute: Puppet
+    """Before, may ask for nothing."""
+    hasty: Puppet
+    """2026-07-28, may ask; questions are good for a second, calls for two."""
+
+
+@pytest.fixture(scope="session")
+def world(upstream, tmp_path_factory):
+    with contextlib.ExitStack() as open_servers:
+        new, old, shy, mute, hasty = (
+            open_servers.enter_context(Puppet(modern=modern)) for modern in (True, False, True, False, True)
+        )
+        servers = {
+            "tools": keyed(upstream.port),
+            "new": {"url": new.url, "grants": GRANTS},
+            "old": {"url": old.url, "grants": GRANTS},
+            "shy": {"url": shy.url},
+            "mute": {"url": mute.url},
+            "hasty": {"url": hasty.url, "grants": GRANTS, "input_timeout_s": 1, "call_timeout_s": 2},
+        }
+        limits = LIMITS | {"calls_per_principal_max": 16}
+        settings = settings_of(servers, limits=limits)
+        folder = tmp_path_factory.mktemp("wide")
+        all_servers = (upstream, new, old, shy, mute, hasty)
+        with running(folder, settings, WIDE_POLICY, *all_servers, tools=13) as found:
+            yield World(found, new, old, shy, mute, hasty)

@@ -23,7 +23,11 @@ class Response:
 
     @property
     def json(self):
-        return json.loads(self.body)
+        """The message; of an event stream the last one."""
+        if not self.headers.get("content-type", "").startswith("text/event-stream"):
+            return json.loads(self.body)
+        data = [line[5:] for line in self.body.splitlines() if line.startswith(b"data:")]
+        return json.loads(data[-1])
 
     @property
     def error(self):
@@ -234,6 +238,11 @@ class Stream:
         while not (found := split(self.data)) and self._more(ends_s):
             pass
         return found[0]
+
+    def answer_or_event(self, *, wait_s=WAIT_S):
+        """The answer's message, whichever of the two forms it took."""
+        self.status(wait_s=wait_s)
+        return self.message(wait_s=wait_s) if b"text/event-stream" in self.data else self.answer().json
 
     def event(self, *, wait_s=WAIT_S):
         """The next event as ``(id, message)``; None if the stream ended or stayed silent."""

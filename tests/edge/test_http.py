@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+import zlib
 
 import pytest
 
@@ -88,11 +89,19 @@ def test_two_origins_are_refused_and_the_allowed_one_is_served(gateway):
         "multipart/form-data; boundary=x",
         "application/jsonx",
         "application/x-www-form-urlencoded",
+        "application/json; charset=utf-16",
+        "application/json; x=1",
+        "application/json, text/plain",
+        "text/plain; application/json",
+        "application/json-patch+json",
+        "",
     ],
 )
 def test_a_simple_cross_site_post_is_refused(gateway, kind):
     with gateway.unharmed("wire_refused"):
         assert talk(gateway.port, gateway.post(GOOD, headers=(("Content-Type", kind),))).only.status == 415
+    plain = (("Content-Type", "application/json; charset=utf-8"),)
+    assert talk(gateway.port, gateway.post(GOOD, headers=plain)).only.status == 200
 
 
 @pytest.mark.abuse(4)
@@ -190,9 +199,38 @@ def test_line_feeds_alone_are_refused_at_once(gateway):
 def test_a_bad_frame_behind_a_good_request_costs_the_good_one_nothing(gateway):
     good = gateway.post(GOOD)
     bad = good.replace(b"Content-Length: ", b"Content-Length: +")
+    calls = len(gateway.upstream.calls)
     heard = talk(gateway.port, good + bad + good, until_closed=True)
-    assert heard.statuses == [200]
-    assert talk(gateway.port, good + good + good, expect=3).statuses == [200] * 3
+    assert (heard.statuses, heard.closed) == ([200, 400], True)
+    assert len(gateway.upstream.calls) == calls + 1
+
+
+@pytest.mark.abuse(6)
+def test_requests_one_behind_the_other_are_answered_in_their_order(gateway):
+    raws = [gateway.post(modern_message(request_id=number)) for number in range(50)]
+    whole = b"".join(raws)
+    answers = talk(gateway.port, whole, expect=50).responses
+    assert [answer.json["id"] for answer in answers] == list(range(50))
+    # However they are cut.
+    size = len(whole) // 200
+    pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
+    answers = talk(gateway.port, *pieces, expect=50).responses
+    assert [answer.json["id"] for answer in answers] == list(range(50))
+
+
+@pytest.mark.abuse(7)
+@pytest.mark.abuse(10)
+def test_what_is_sent_behind_an_open_stream_takes_no_space(gateway):
+    listen = modern_message("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+    good = gateway.post(GOOD)
+    with gateway.unharmed(), gateway.grows_at_most_mib(8), contextlib.closing(connect(gateway.port)) as sock:
+        sock.sendall(gateway.post(listen))
+        sock.settimeout(0.3)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 64 << 20:
+                sent += sock.send(good * 100)
+        assert sent < 64 << 20
 
 
 @pytest.mark.abuse(7)
@@ -284,94 +322,29 @@ def test_a_repeated_routing_header_is_a_mismatch(gateway, name):
 
 
 @pytest.mark.abuse(9)
-@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate", "gzip, identity"])
+@pytest.mark.parametrize(
+    "coding", ["gzip", "br", "zstd", "deflate", "gzip, identity", "x-gzip", "GZIP", "identity, gzip"]
+)
 def test_a_compressed_body_is_refused(gateway, coding):
     with gateway.unharmed("wire_refused"):
         assert gateway.ask(GOOD, headers=(("Content-Encoding", coding),)).status == 415
+    assert gateway.ask(GOOD, headers=(("Content-Encoding", "identity"),)).status == 200
 
 
-LISTEN = modern_message("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
-
-
-@pytest.mark.abuse(10)
-def test_streams_are_capped_for_one_agent_and_for_all(gateway):
-    with contextlib.ExitStack() as open_streams:
-
-        def listen(who):
-            sock = open_streams.enter_context(contextlib.closing(connect(gateway.port)))
-            sock.sendall(gateway.post(LISTEN, who=who))
-            deadline = time.monotonic() + 5
-            data = b""
-            sock.settimeout(5)
-            while b"\r\n\r\n" not in data and time.monotonic() < deadline:
-                data += sock.recv(1 << 16)
-            return int(data.split()[1])
-
-        with gateway.unharmed("agent_over_limit", "overloaded"):
-            assert [listen("cap") for _ in range(3)] == [200] * 3
-            refused = gateway.ask(LISTEN, who="cap")
-            assert (refused.status, refused.headers["retry-after"]) == (429, "1")
-            assert [listen("ana") for _ in range(2)] == [200] * 2
-            refused = gateway.ask(LISTEN, who="ana")
-            assert (refused.status, refused.headers["retry-after"]) == (503, "1")
-    gateway.until(lambda: listens(gateway, "cap"), within_s=5)
-
-
-def listens(gateway, who):
-    with contextlib.closing(connect(gateway.port)) as sock:
-        sock.sendall(gateway.post(LISTEN, who=who))
-        sock.settimeout(5)
-        return sock.recv(1 << 16).startswith(b"HTTP/1.1 200")
-
-
-@pytest.mark.abuse(11)
-@pytest.mark.parametrize(
-    ("verb", "path"),
-    [
-        *(
-            ("GET", path)
-            for path in (
-                "/",
-                "/docs",
-                "/openapi.json",
-                "/metrics",
-                "/debug",
-                "/sse",
-                "/message",
-                "/health",
-                "/readyz",
-            )
-        ),
-        *(("POST", path) for path in ("/message", "/messages", "/sse", "/admin", "/api", "/connect")),
-        *((verb, "/mcp") for verb in ("GET", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE")),
-    ],
-)
-@pytest.mark.parametrize("who", ["ana", None])
-def test_forgotten_doors_are_shut(gateway, verb, path, who):
-    with gateway.unharmed():
-        heard = talk(
-            gateway.port,
-            gateway.request(b"", verb=verb, path=path, who=who),
-            wait_s=0.3 if verb == "HEAD" else 3,
-        )
-        status = int(heard.data.split()[1])
-        assert status in ({400, 404, 405} if who else {401, 404})
-
-
-@pytest.mark.abuse(11)
-def test_a_web_socket_is_not_opened(gateway):
-    headers = (
-        ("Connection", "Upgrade"),
-        ("Upgrade", "websocket"),
-        ("Sec-WebSocket-Version", "13"),
-        ("Sec-WebSocket-Key", "x" * 22 + "=="),
-    )
-    with gateway.unharmed():
-        heard = talk(gateway.port, gateway.request(b"", verb="GET", headers=headers), until_closed=True)
-        assert heard.statuses == [405]
-        assert talk(gateway.port, gateway.request(b"", verb="GET", who=None, headers=headers)).statuses == [
-            401
-        ]
+@pytest.mark.abuse(9)
+def test_a_compressed_body_is_not_inflated(gateway):
+    # Under the bound on bodies as it comes, 100 times over it when unpacked.
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = b"".join([*(packer.compress(b" " * (1 << 20)) for _ in range(100)), packer.flush()])
+    assert len(bomb) < 1 << 20
+    routing = tuple(modern_headers(GOOD).items())
+    with gateway.unharmed("wire_refused", "malformed_message"), gateway.grows_at_most_mib(8):
+        packed = gateway.request(bomb, headers=(("Content-Encoding", "gzip"), *routing))
+        assert talk(gateway.port, packed).only.status == 415
+        # Without its name it is no JSON, and nobody tries what else it may be.
+        assert talk(gateway.port, gateway.request(bomb, headers=routing)).only.status == 400
+        te = gateway.request(bomb, headers=(("Transfer-Encoding", "gzip, chunked"), *routing), length=False)
+        assert talk(gateway.port, te, until_closed=True).only.status == 400
 
 
 @pytest.mark.abuse(12)

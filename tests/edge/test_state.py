@@ -7,7 +7,6 @@ import json
 
 import pytest
 
-from tests.edge.conftest import TOKENS, UPSTREAM_KEY
 from tests.edge.raw import MODERN, PREFIX, modern_message, talk
 
 GOOD = modern_message()
@@ -194,6 +193,7 @@ def test_smuggled_members_reach_neither_the_upstream_nor_the_identity(gateway):
     [
         {"progressToken": {}},
         {"progressToken": True},
+        {"progressToken": "x" * 100_000},
         {"dev.toolgate/step": 5},
         {"dev.toolgate/step": "x" * 257},
     ],
@@ -260,168 +260,3 @@ def test_round_trip_state_that_nobody_handed_out_is_refused(gateway):
     assert "result" in gateway.ask(modern_message(params=params)).json
     _, message = gateway.upstream.calls[-1]
     assert "inputResponses" not in message["params"]
-
-
-@pytest.mark.abuse(42)
-@pytest.mark.parametrize(
-    "tool", ["none", "Twin", "twin", "remote", "split", "no name\u200b", "x" * 200, "", "../echo", "echo\n"]
-)
-def test_a_tool_that_is_not_offered_cannot_be_called(gateway, tool):
-    assert gateway.tool_names() == {"tools__echo", "tools__region", "tools__slow"}, (
-        "what policy denies is not shown"
-    )
-    with gateway.unharmed("unknown_tool"):
-        for path, name in (("/mcp", f"tools__{tool}"), ("/s/tools/mcp", tool)):
-            encoded = sentinel(name)
-            answer = gateway.ask(
-                modern_message(params={"name": name, "arguments": {}}),
-                path=path,
-                headers=(("Mcp-Name", encoded),),
-            )
-            assert (answer.status, answer.error, answer.code) == (400, -32602, "unknown_tool")
-
-
-@pytest.mark.abuse(42)
-def test_text_that_could_not_be_a_name_is_not_recorded_as_one(gateway):
-    entries = len(gateway.records())
-    params = {"name": "n" * 100_000, "arguments": {}}
-    with gateway.unharmed("unknown_tool"):
-        answer = gateway.ask(modern_message(params=params), path="/s/tools/mcp", headers=(("Mcp-Name", "x"),))
-        assert answer.status == 400
-        session, _ = initialize_on(gateway, "/s/tools/mcp")
-        legacy = {**NAMED, "params": params}
-        assert gateway.legacy(legacy, session, path="/s/tools/mcp").error == -32602
-    written = gateway.records()[entries:]
-    assert all(len(json.dumps(record)) < 4000 for record in written)
-    assert not any("nnnn" in str(record.get("tool")) for record in written)
-
-
-def initialize_on(gateway, path):
-    params = {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "t", "version": "1"},
-    }
-    body = json.dumps({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}).encode()
-    answer = talk(gateway.port, gateway.request(body, path=path)).only
-    return answer.headers["mcp-session-id"], answer
-
-
-@pytest.mark.abuse(42)
-def test_a_denied_tool_says_why_and_is_not_forwarded(gateway):
-    with gateway.unharmed("never"):
-        result = gateway.call("denied").json["result"]
-        assert result["isError"]
-        assert "never" in result["content"][0]["text"]
-
-
-@pytest.mark.abuse(45)
-@pytest.mark.parametrize(
-    "name",
-    [
-        "echo",
-        "tools/echo",
-        "tools_echo",
-        "tools___echo",
-        "__echo",
-        "tools__",
-        "TOOLS__echo",
-        "tools__tools__echo",
-    ],
-)
-def test_another_spelling_of_a_name_is_another_tool(gateway, name):
-    with gateway.unharmed("unknown_tool"):
-        assert gateway.ask(modern_message(params={"name": name, "arguments": {}})).code == "unknown_tool"
-
-
-@pytest.mark.abuse(46)
-def test_names_that_can_be_mixed_up_are_refused_and_recorded(gateway):
-    refused = {
-        item["name"]: item["code"]
-        for record in gateway.records()
-        if record["kind"] == "catalogue"
-        for item in record["refused"]
-    }
-    assert refused["Twin"] == refused["twin"] == "definition_look_alike"
-    assert refused["no name\u200b"] == "definition_name"
-    assert refused["remote"] == "definition_schema"
-    assert refused["split"] == "definition_header"
-
-
-BAD_TOKENS = [
-    None,
-    "",
-    "Bearer",
-    "Bearer x",
-    "Basic YTpi",
-    "Bearer tg_" + "0" * 64,
-    "Bearer eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiJhbmFAZXhhbXBsZS5jb20ifQ.",
-    "Bearer eyJhbGciOiJIUzI1NiIsImtpZCI6Ii4uLy4uL2Rldi9udWxsIn0.eyJzdWIiOiJhbmEifQ.AAAA",
-    "Bearer \xff\xfe",
-    "Bearer " + "x" * 10_000,
-    "bearer  ",
-]
-
-
-@pytest.mark.abuse(98)
-@pytest.mark.abuse(99)
-@pytest.mark.parametrize("path", ["/mcp", "/s/tools/mcp"])
-def test_without_a_known_token_there_is_one_answer(gateway, path):
-    bodies = set()
-    with gateway.unharmed("~unauthenticated"):
-        for value in BAD_TOKENS:
-            answer = gateway.ask(GOOD, who=None, path=path, headers=(("Authorization", value),))
-            assert (answer.status, answer.error) == (401, -32001)
-            assert answer.headers["www-authenticate"].startswith("Bearer")
-            bodies.add(answer.body)
-            # Nothing of the body was looked at.
-            assert gateway.ask(b"{", who=None, path=path, headers=(("Authorization", value),)).status == 401
-    assert len(bodies) == 1
-
-
-@pytest.mark.abuse(99)
-def test_a_token_of_a_megabyte_is_a_flood_not_an_identity(gateway):
-    with gateway.unharmed():
-        answer = gateway.ask(GOOD, who=None, headers=(("Authorization", "Bearer " + "x" * 1_000_000),))
-        assert answer.status == 431
-
-
-@pytest.mark.abuse(100)
-def test_no_credential_of_the_client_reaches_the_upstream(gateway):
-    secrets = (
-        ("Cookie", "session=cookie-canary"),
-        ("X-Upstream-Authorization", "Bearer client-canary"),
-        ("Proxy-Authorization", "Basic proxy-canary"),
-        ("X-Api-Key", "api-canary"),
-    )
-    assert gateway.call(headers=secrets).status == 200
-    headers, _ = gateway.upstream.calls[-1]
-    assert headers["Authorization"] == f"Bearer {UPSTREAM_KEY}"
-    seen = json.dumps([(path, sent, body.decode()) for path, sent, body in gateway.upstream.requests])
-    assert TOKENS["ana"] not in seen
-    for canary in ("cookie-canary", "client-canary", "proxy-canary", "api-canary"):
-        assert canary not in seen
-
-
-@pytest.mark.abuse(109)
-@pytest.mark.parametrize("name", ["access_token", "token", "Authorization", "api_key"])
-def test_a_token_in_the_url_is_refused(gateway, name):
-    with gateway.unharmed():
-        answer = gateway.ask(GOOD, who=None, path=f"/mcp?{name}={TOKENS['ana']}")
-        assert answer.status == 400
-        assert TOKENS["ana"].encode() not in answer.body
-        assert gateway.ask(GOOD, path=f"/mcp?{name}={TOKENS['ana']}").status == 400
-
-
-@pytest.mark.abuse(109)
-@pytest.mark.abuse(114)
-def test_no_token_is_written_down_anywhere(gateway):
-    assert gateway.call().status == 200
-    gateway.ask(GOOD, who=None, path=f"/mcp?token={TOKENS['ana']}")
-    written = [path for path in gateway.folder.rglob("*") if path.is_file()]
-    assert any(path.suffix == ".jsonl" for path in written)
-    for path in written:
-        found = path.read_bytes()
-        for token in TOKENS.values():
-            assert token.encode() not in found, path
-        assert UPSTREAM_KEY.encode() not in found or path == gateway.file

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -32,21 +34,37 @@ TOOLS = [
 ]
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A client that has hung up is no news here."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 class ToolServer:
     """Runs in a thread; ``calls`` holds every ``tools/call`` it received, ``requests`` everything."""
 
     def __init__(self):
         self.requests = []
+        self.calls = []
         self.release = threading.Event()
+        self.release.set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                outer.requests.append((self.path, dict(self.headers.items()), body))
-                answer = json.dumps(outer.answer(json.loads(body))).encode()
+                headers, message = dict(self.headers.items()), json.loads(body)
+                outer.requests.append((self.path, headers, body))
+                if message.get("method") == "tools/call":
+                    outer.calls.append((headers, message))
+                answer = json.dumps(outer.answer(message)).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(answer)))
@@ -61,8 +79,7 @@ class ToolServer:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
@@ -78,11 +95,14 @@ class ToolServer:
         self._server.server_close()
         self._thread.join()
 
-    @property
-    def calls(self):
-        return [
-            (headers, json.loads(body)) for _, headers, body in list(self.requests) if b'"tools/call"' in body
-        ]
+    @contextlib.contextmanager
+    def holding(self):
+        """Inside, ``slow`` answers only once the event that this yields is set."""
+        self.release.clear()
+        try:
+            yield self.release
+        finally:
+            self.release.set()
 
     def answer(self, message):
         method, params = message.get("method"), message.get("params", {})

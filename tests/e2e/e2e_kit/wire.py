@@ -29,7 +29,9 @@ class Reply:
     def json(self) -> Any:
         """The JSON body, or the last event of an event stream."""
         if self.headers.get("content-type") == "text/event-stream":
-            return [json.loads(line[6:]) for line in self.body.split(b"\n") if line.startswith(b"data: {")][-1]
+            return [json.loads(line[6:]) for line in self.body.split(b"\n") if line.startswith(b"data: {")][
+                -1
+            ]
         return json.loads(self.body)
 
 

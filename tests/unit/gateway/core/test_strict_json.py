@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.strict_json import DEPTH_MAX, check_json, read_json
+from gateway.core.strict_json import DEPTH_MAX, VALUES_MAX, check_json, read_json
 from gateway.errors import InvalidParams, MalformedMessage
 
 try:
@@ -134,6 +134,18 @@ def test_depth_is_bounded(opened):
             read_json(b"[" + opened * depth + b"1" + closed * depth + b"]")
         with pytest.raises(MalformedMessage):
             read_json(opened * depth)
+
+
+@pytest.mark.abuse(19)
+def test_the_number_of_values_is_bounded():
+    assert len(read_json(b"[" + b"1," * (VALUES_MAX - 1) + b"1]")) == VALUES_MAX
+    for too_many in (b"[" + b"[]," * VALUES_MAX + b"1]", b"[" + b"1," * VALUES_MAX + b"1]"):
+        with pytest.raises(MalformedMessage):
+            read_json(too_many)
+    # What looks like more within a string is text.
+    assert read_json(b'["' + b',[{\\"' * VALUES_MAX + b'"]')
+    with pytest.raises(MalformedMessage):
+        read_json(b'["' + b",[{" * VALUES_MAX)
 
 
 def test_brackets_inside_strings_are_no_depth():

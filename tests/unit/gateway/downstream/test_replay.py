@@ -71,18 +71,22 @@ async def test_an_event_of_another_session_is_not_found():
             replays.find(session, last)
 
 
-async def test_what_was_heard_to_the_end_is_forgotten_at_once_and_the_rest_after_a_while(monkeypatch):
+async def test_what_is_over_is_kept_for_a_while_and_what_was_heard_makes_room_first(monkeypatch):
     monkeypatch.setattr(replay_module, "KEPT_S", 0.01)
+    monkeypatch.setattr(replay_module, "REPLAYS_MAX", 2)
     replays = Replays(Counted("e"))
-    heard, missed = replays.begin("s"), replays.begin("s")
-    replays.ended("s", heard, heard=True)
+    missed, heard = replays.begin("s"), replays.begin("s")
     replays.ended("s", missed, heard=False)
-    with pytest.raises(UnknownSession):
-        replays.find("s", "e1-0")
+    replays.ended("s", heard, heard=True)
+    assert replays.find("s", "e1-0")
     assert replays.find("s", "e2-0")
-    await asyncio.sleep(0.05)
+    replays.begin("s")
     with pytest.raises(UnknownSession):
         replays.find("s", "e2-0")
+    assert replays.find("s", "e1-0")
+    await asyncio.sleep(0.05)
+    with pytest.raises(UnknownSession):
+        replays.find("s", "e1-0")
 
 
 async def test_the_oldest_makes_room(monkeypatch):
