@@ -33,7 +33,8 @@ from gateway.downstream.task_ids import TaskIds
 from gateway.downstream.wire import Wire
 from gateway.enforcement import Enforcement, EnforcementSettings
 from gateway.identity.tokens import TokenDirectory
-from gateway.inputs.rounds import InputRounds, RoundSettings
+from gateway.inputs.rounds import InputRounds
+from gateway.inputs.values import RoundSettings
 from gateway.visibility import Visibility
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def agent_plane(
     surface = Surface(
         requests=Requests(catalogue, ids, task_ids),
         answers=Answers(task_ids),
-        lists=Lists(_visibility(configuration, parts, catalogue).of),
+        lists=Lists(_visibility(configuration, parts, catalogue).of, catalogue.offered),
         announcements=Announcements(catalogue, ids, instructions=INSTRUCTIONS),
         subscriptions=subscriptions,
         enforcement=enforcement,

@@ -23,7 +23,7 @@ from gateway.errors import (
     UnknownTool,
     UpstreamError,
 )
-from gateway.inputs.rounds import AskedInput
+from gateway.inputs.values import AskedInput
 from gateway.passage.forwarding import Forwarding
 from gateway.passage.passage import NAMED, NOBODY, AgentSide, Passage
 from gateway.passage.subject_matter import SubjectMatter
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from gateway.core.call import Call
     from gateway.core.definition import Definition
     from gateway.core.principal import Caller
-    from gateway.inputs.rounds import InputRounds, Resumed
+    from gateway.inputs.rounds import InputRounds
+    from gateway.inputs.values import Resumed
     from gateway.ports import AuditTrail, Catalogue, Policy, Reply, Telemetry, Upstream
 
 

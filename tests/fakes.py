@@ -18,7 +18,8 @@ from gateway.core.seal import Seal
 from gateway.core.strict_json import read_json
 from gateway.enforcement import Enforcement, EnforcementSettings
 from gateway.errors import AuditUnwritable, GatewayError, UpstreamError
-from gateway.inputs.rounds import InputRounds, RoundSettings
+from gateway.inputs.rounds import InputRounds
+from gateway.inputs.values import RoundSettings
 from gateway.passage.passage import NOBODY, AgentSide
 from gateway.ports import (
     AskSink,

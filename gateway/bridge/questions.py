@@ -50,9 +50,13 @@ def visit_questions(error: bytes) -> list[InputAsk] | None:
     members = _decode(error)
     if bytes(members.get("code", b"")).strip() != b"%d" % VISIT_REQUIRED:
         return None
+    data = bytes(members.get("data", b"")).strip()
+    if data[:1] != b"{" or "elicitations" not in _decode(data):
+        # Only a number: it asks nothing.
+        return None
     try:
-        visits = msgspec.json.decode(bytes(members["data"]), type=_Visits).elicitations
-    except (KeyError, msgspec.DecodeError) as problem:
+        visits = msgspec.json.decode(data, type=_Visits).elicitations
+    except msgspec.DecodeError as problem:
         raise MalformedMessage("a request to visit an address that is not of its form") from problem
     if not 0 < len(visits) <= VISITS_MAX:
         raise MalformedMessage(f"a request to visit no address, or over {VISITS_MAX}")

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from gateway.background import Background
+from gateway.core.methods import METHODS
 from gateway.core.versions import META_VERSION
 from gateway.egress import Egress, EgressSettings
 from gateway.errors import UpstreamError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 ANSWER_BYTES_MAX = 64 << 20
 REOPEN_S = 2.0
 _ACCEPT = "application/json, text/event-stream"
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED = {row.name: row.target for row in METHODS.values() if row.target and row.modern}
 
 
 class Relay:
@@ -40,6 +41,8 @@ class Relay:
         self._session = ""
         self._version = ""
         self._running: dict[str | int, asyncio.Task[None]] = {}
+        self._listens: dict[str | int, asyncio.Task[None]] = {}
+        """Of those, the ones that end only when somebody ends them."""
         self._background = Background(on_failure=self._failed)
         self._egress = Egress(EgressSettings(), clock=time.monotonic, start_task=self._background.start)
 
@@ -64,6 +67,8 @@ class Relay:
         async for line in lines:
             if line.strip():
                 await self._take(line.strip())
+        for task in self._listens.values():
+            task.cancel()
         if self._running:
             await asyncio.wait(self._running.values(), timeout=5.0)
 
@@ -88,6 +93,9 @@ class Relay:
         if task is not None and isinstance(request_id, str | int):
             self._running[request_id] = task
             task.add_done_callback(lambda _: self._running.pop(request_id, None))
+            if method == "subscriptions/listen":
+                self._listens[request_id] = task
+                task.add_done_callback(lambda _: self._listens.pop(request_id, None))
 
     def _cancel(self, message: dict[str, Any]) -> None:
         params = message.get("params")
@@ -128,7 +136,9 @@ class Relay:
             reader = SseParser(event_bytes_max=ANSWER_BYTES_MAX)
             async for chunk in answer.chunks():
                 for event in reader.feed(chunk):
-                    self._write(event.data + b"\n")
+                    if event.data:
+                        # The first event of a stream that can be resumed has none.
+                        self._write(event.data + b"\n")
             return
         body = await answer.read()
         if not body:

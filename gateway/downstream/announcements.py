@@ -55,8 +55,8 @@ class Announcements:
 
 
 def _of(facts: ServerFacts) -> dict[str, Any]:
-    told: dict[str, Any] = {"tools": {"listChanged": True}}
     claimed = facts.capabilities
+    told: dict[str, Any] = {"tools": {"listChanged": True}} if "tools" in claimed else {}
     if "prompts" in claimed:
         told["prompts"] = {"listChanged": True}
     resources = claimed.get("resources")

@@ -10,7 +10,15 @@ from gateway.bridge.errors import agent_error
 from gateway.bridge.results import agent_result
 from gateway.core.decision import Effect
 from gateway.core.methods import METHODS
-from gateway.downstream.errors import DENIED, INTERNAL_ERROR, error_body, error_object
+from gateway.downstream.errors import (
+    DENIED,
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    MISSING_CAPABILITY,
+    error_body,
+    error_object,
+)
 from gateway.errors import InvalidArguments
 
 if TYPE_CHECKING:
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
     from gateway.downstream.task_ids import TaskIds
     from gateway.enforcement import CallAnswer
     from gateway.errors import GatewayError, UpstreamError
-    from gateway.inputs.rounds import AskedInput
+    from gateway.inputs.values import AskedInput
     from gateway.ports import Reply
 
 META_DECISION = "dev.toolgate/decision"
@@ -94,7 +102,9 @@ class Answers:
         if reply.error is not None:
             error = agent_error(call.method, reply.error, from_modern=reply.modern, to_modern=modern)
             number = msgspec.json.decode(error, type=_Coded).code
-            return Body(error_body(request_id, msgspec.Raw(error)), number)
+            # Any other number is between the upstream and us: an HTTP status would speak of this connection.
+            told = number if number in _ABOUT_THE_REQUEST else 0
+            return Body(error_body(request_id, msgspec.Raw(error)), told)
         result = agent_result(
             METHODS[call.method], reply.result or b"{}", from_modern=reply.modern, to_modern=modern
         )
@@ -103,6 +113,9 @@ class Answers:
         elif asked.about is not None:
             result = self._task_ids.renamed(principal, asked.about, result)
         return Body(response(request_id, result))
+
+
+_ABOUT_THE_REQUEST = frozenset({METHOD_NOT_FOUND, INVALID_PARAMS, MISSING_CAPABILITY})
 
 
 class _Coded(msgspec.Struct):

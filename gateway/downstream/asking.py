@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -47,12 +47,20 @@ def ask_sink(session: Session, exchange: Exchange) -> AskSink:
                 return await waiting
         except TimeoutError:
             return _unanswered("the client did not answer in time")
+        except asyncio.CancelledError:
+            # Whoever asked wants to know no more.
+            await exchange.notify(_encode(_withdrawn(request_id)))
+            raise
         finally:
             asked.pop(request_id, None)
             if not asked:
                 session.asked = None
 
     return ask
+
+
+def _withdrawn(request_id: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": request_id}}
 
 
 def take_response(session: Session, response: Response) -> None:

@@ -71,6 +71,7 @@ class Exchange:
         self._companion: asyncio.Task[None] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._withdrawn = False
+        self._over = False
         self.hung_up = False
 
     def withdraw(self) -> None:
@@ -99,13 +100,14 @@ class Exchange:
             self._task.uncancel()
             await self._finish(200, withdrawn)
         finally:
+            self._over = True
             timer.cancel()
             if self._companion is not None:
                 self._companion.cancel()
 
     async def notify(self, message: bytes) -> bool:
         """Send something before the answer; False, and nothing sent, where nobody takes a stream."""
-        if not self._streams or (self.hung_up and self.replay is None):
+        if self._over or not self._streams or (self.hung_up and self.replay is None):
             return False
         await self._say(message, last=False)
         return True

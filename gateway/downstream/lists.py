@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gateway.downstream.message import Message
 
     Visible = Callable[[Kind, str | None, Caller], Awaitable[tuple[Definition, ...]]]
+    Offered = Callable[[Kind, str | None], tuple[Definition, ...]]
 
 LIST_TTL_MS = 60_000
 PAGES_KEPT_MAX = 64
@@ -31,9 +32,15 @@ _KIND_OF = {kind.method: kind for kind in Kind}
 class Lists:
     """Pages, encoded once for all who are shown the same."""
 
-    def __init__(self, visible: Visible) -> None:
-        """``visible(kind, upstream, caller)``: the definitions that a caller is shown on a route."""
+    def __init__(self, visible: Visible, offered: Offered) -> None:
+        """Take what there is.
+
+        Args:
+            visible: ``(kind, upstream, caller)``: the definitions that a caller is shown on a route.
+            offered: ``(kind, upstream)``: all of them.
+        """
         self._visible = visible
+        self._offered = offered
         self._pages: OrderedDict[tuple[Any, ...], tuple[tuple[Definition, ...], bytes]] = OrderedDict()
 
     async def page(self, message: Message, upstream: str | None, caller: Caller, *, modern: bool) -> bytes:
@@ -50,15 +57,20 @@ class Lists:
         kept = self._pages.get(key)
         # The tuple is kept beside its page, so its id cannot come to mean another one.
         if kept is None or kept[0] is not shown:
-            kept = (shown, _page(kind, shown, aggregate=upstream is None, modern=modern))
+            doubtful = frozenset[str]()
+            if upstream is None and kind in {Kind.RESOURCE, Kind.TEMPLATE}:
+                # Of all, not of those shown: whose a URI is does not depend on who asks.
+                doubtful = _shared(self._offered(kind, None))
+            kept = (shown, _page(kind, shown, doubtful, aggregate=upstream is None, modern=modern))
             self._pages[key] = kept
             if len(self._pages) > PAGES_KEPT_MAX:
                 self._pages.popitem(last=False)
         return kept[1]
 
 
-def _page(kind: Kind, shown: tuple[Definition, ...], *, aggregate: bool, modern: bool) -> bytes:
-    doubtful = _shared_uris(shown) if aggregate and kind is Kind.RESOURCE else frozenset[str]()
+def _page(
+    kind: Kind, shown: tuple[Definition, ...], doubtful: frozenset[str], *, aggregate: bool, modern: bool
+) -> bytes:
     elements = [
         msgspec.Raw(served(one.raw, name=_name(kind, one) if aggregate else None, modern=modern))
         for one in shown
@@ -76,7 +88,7 @@ def _name(kind: Kind, one: Definition) -> str | None:
     return join_name(one.upstream, one.name) if kind in {Kind.TOOL, Kind.PROMPT} else None
 
 
-def _shared_uris(shown: tuple[Definition, ...]) -> frozenset[str]:
+def _shared(offered: tuple[Definition, ...]) -> frozenset[str]:
     """URIs that more than one upstream lists: on the aggregate route nobody could say whose is meant."""
     seen: set[str] = set()
-    return frozenset(one.name for one in shown if one.name in seen or seen.add(one.name))  # type: ignore[func-returns-value]
+    return frozenset(one.name for one in offered if one.name in seen or seen.add(one.name))  # type: ignore[func-returns-value]

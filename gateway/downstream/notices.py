@@ -50,7 +50,7 @@ def notice_sink(token: str | int | None, caller: Caller, exchange: Exchange) -> 
             if token is None:
                 return
             params["progressToken"] = token
-        elif not reaches(_level(notice), caller.log_level):
+        elif notice.method == "notifications/message" and not reaches(_level(notice), caller.log_level):
             return
         await exchange.notify(_encode({"jsonrpc": "2.0", "method": notice.method, "params": params}))
 

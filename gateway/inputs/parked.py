@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from gateway.bridge.inputs import InputAsk
     from gateway.core.principal import PrincipalKey
-    from gateway.ports import Reply
+    from gateway.ports import Notice, NoticeSink, Reply
 
 ASKS_MAX = 32
 """Questions within one call; a server that goes on asking is declined."""
@@ -26,6 +26,8 @@ class ParkedCall:
     def __init__(self, parked_id: str, owner: PrincipalKey) -> None:
         self.id = parked_id
         self.owner = owner
+        self.on_notice: NoticeSink | None = None
+        """Of the request that waits now; none between two."""
         self.call_id = ""
         """The request of the agent that it works for now."""
         self.open: dict[str, InputAsk] = {}
@@ -58,6 +60,11 @@ class ParkedCall:
         self._task = start_task(run(), "a call that may ask")
         if self._task is None:
             reply.cancel()
+
+    async def notice(self, notice: Notice) -> None:
+        """Pass on to the request that waits now; between two nobody listens."""
+        if self.on_notice is not None:
+            await self.on_notice(notice)
 
     async def ask(self, ask: InputAsk) -> InputAnswer:
         """Wait for the agent's answer; called from the upstream's side."""

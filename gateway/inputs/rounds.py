@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -43,61 +43,23 @@ from gateway.errors import (
 )
 from gateway.inputs.fitness import unfit_elicitation
 from gateway.inputs.parked import ParkedCall, declined
+from gateway.inputs.values import AskedInput, Resumed
 from policies.errors import PolicyUnavailable
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from gateway.bridge.inputs import InputAsk
     from gateway.core.call import Call
     from gateway.core.principal import Caller
     from gateway.core.seal import Seal
+    from gateway.inputs.values import RoundSettings
     from gateway.ports import AskSink, AuditTrail, Policy, Reply
 
 STATE = "request state"
 STATE_CHARACTERS_MAX = 64 << 10
 """Of an upstream's own state: sealed and in the agent's hands it must still fit into a request."""
 LATELY_MAX = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundSettings:
-    """Bounds of asking."""
-
-    grants: Mapping[str, frozenset[str]]
-    """By upstream: what it may ask at all."""
-    input_timeout_s: Mapping[str, float]
-    """By upstream: how long the agent's side may take."""
-    policy_deadline_s: float
-    shadow: bool = False
-    """Ask policy and record, and let through what is granted."""
-    parked_max: int = 1000
-    parked_per_principal_max: int = 16
-    zone: datetime.tzinfo
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedInput:
-    """What an agent of 2026-07-28 is answered instead of a result."""
-
-    requests: bytes | None
-    """The member ``inputRequests``; None for a round that only carries state."""
-    state: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumed:
-    """What an agent brought back: checked, unsealed, cut down to what was asked."""
-
-    responses: dict[str, bytes]
-    upstream_state: str | None
-    parked: ParkedCall | None
-
-    @property
-    def responses_json(self) -> bytes:
-        """As one object; for the record and for the upstream."""
-        return msgspec.json.encode({key: msgspec.Raw(value) for key, value in self.responses.items()})
 
 
 class InputRounds:
@@ -122,6 +84,8 @@ class InputRounds:
         self._clock_us = clock_us
         self._new_id = new_id
         self._start_task = start_task
+        self._run = new_id()
+        """Which states were used is not known after a restart, so those of an earlier run are refused."""
         self._parked: dict[str, ParkedCall] = {}
         self._used: dict[str, int] = {}
         """Ids of states that were brought back, with when they expire: each is good once."""
@@ -193,7 +157,7 @@ class InputRounds:
         return on_ask
 
     async def answer_inline(
-        self, call_id: str, call: Call, caller: Caller, reply: Reply, ask_agent: AskSink
+        self, call_id: str, call: Call, caller: Caller, reply: Reply, ask_agent: AskSink | None
     ) -> tuple[dict[str, bytes], str | None]:
         """Put all questions of an ``input_required`` result to an agent of the session era.
 
@@ -204,8 +168,13 @@ class InputRounds:
             UpstreamNeedsInput: one may not be put, or the agent answered with an error.
         """
         asks, state = _read(call.upstream, reply)
+        if asks and ask_agent is None:
+            raise UpstreamNeedsInput(
+                f"upstream {call.upstream!r} needs an answer that this client has not declared to give",
+                sent=True,
+            )
         asks = await self._judge_all(call_id, call, caller, asks)
-        answers = await asyncio.gather(*(ask_agent(ask) for ask in asks.values()))
+        answers = await asyncio.gather(*(ask_agent(ask) for ask in asks.values() if ask_agent))
         results: dict[str, bytes] = {}
         for (key, ask), answer in zip(asks.items(), answers, strict=True):
             result = as_result(ask.method, answer)
@@ -331,6 +300,7 @@ class InputRounds:
         expires_s = self._clock_us() // 1_000_000 + int(self._settings.input_timeout_s[upstream])
         content: dict[str, Any] = {
             "id": self._new_id(),
+            "run": self._run,
             "call": digest,
             "asked": {key: ask.method for key, ask in asks.items()},
             "state": upstream_state,
@@ -360,9 +330,10 @@ class InputRounds:
         self._used = {key: until_s for key, until_s in self._used.items() if until_s >= now_s}
         if content["call"] != digest:
             raise RequestStateRefused("this request state belongs to another request")
-        if content["expires"] < now_s or content["id"] in self._used:
+        if content["run"] != self._run or content["expires"] < now_s or content["id"] in self._used:
             raise RequestStateRefused(
-                "this request state has expired or was used before", next_step="begin the call again"
+                "this request state has expired, was used before or is from before a restart",
+                next_step="begin the call again",
             )
         answers = _fitting(content["asked"], responses)
         parked = self._parked.get(content["parked"]) if content["parked"] else None

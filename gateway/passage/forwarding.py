@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.inputs.parked import ParkedCall
-    from gateway.inputs.rounds import AskedInput, InputRounds, Resumed
+    from gateway.inputs.rounds import InputRounds
+    from gateway.inputs.values import AskedInput, Resumed
     from gateway.passage.passage import Passage
     from gateway.ports import AskSink, Telemetry, Upstream
 
@@ -66,16 +67,17 @@ class Forwarding:
         send = self._send(passage)
         if passage.resumed is not None and passage.resumed.parked is not None:
             return await self._carried_on(passage, passage.resumed)
-        if side.ask_agent is not None and send.asks:
-            return await self._asked_inline(passage, upstream, send, side.ask_agent)
+        if passage.caller.era == "legacy":
+            return await self._asked_inline(passage, upstream, send, side.ask_agent if send.asks else None)
         if send.asks and upstream.health().era == "legacy" and METHODS[call.method].rounds:
 
             async def sent(on_ask: AskSink | None) -> Reply:
                 return await upstream.call(
-                    send, deadline_s=deadline_s, on_notice=side.on_notice, on_ask=on_ask
+                    send, deadline_s=deadline_s, on_notice=parked.notice, on_ask=on_ask
                 )
 
             parked = self._rounds.park(passage.call_id, call, passage.caller, sent)
+            parked.on_notice = side.on_notice
             return await self._next_of(passage, parked)
         reply = await upstream.call(send, deadline_s=deadline_s, on_notice=side.on_notice, on_ask=None)
         if reply.kind == "input_required":
@@ -84,12 +86,12 @@ class Forwarding:
         return reply
 
     async def _asked_inline(
-        self, passage: Passage, upstream: Upstream, send: Send, ask_agent: AskSink
+        self, passage: Passage, upstream: Upstream, send: Send, ask_agent: AskSink | None
     ) -> Reply:
-        """For an agent of the session era: it is asked while its request stays open."""
+        """For an agent of the session era: it is asked while its request stays open, if it can be at all."""
         call, caller, side = passage.call, passage.caller, passage.side
         deadline_s = self._deadline_s[call.upstream]
-        on_ask = self._rounds.inline(passage.call_id, call, caller, ask_agent)
+        on_ask = self._rounds.inline(passage.call_id, call, caller, ask_agent) if ask_agent else None
         for _ in range(INPUT_ROUNDS_MAX):
             reply = await upstream.call(send, deadline_s=deadline_s, on_notice=side.on_notice, on_ask=on_ask)
             if reply.kind != "input_required":
@@ -103,6 +105,7 @@ class Forwarding:
         assert parked is not None
         self._rounds.take(parked)
         parked.call_id = passage.call_id
+        parked.on_notice = passage.side.on_notice
         parked.give(resumed.responses)
         return await self._next_of(passage, parked)
 
@@ -110,6 +113,7 @@ class Forwarding:
         reply = await parked.next()
         if reply is not None:
             return reply
+        parked.on_notice = None
         digest = call_digest(passage.call, passage.caller.principal, passage.digest)
         return self._rounds.keep(passage.call, passage.caller, digest, parked)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.core.call import Call
     from gateway.core.definition import Definition
     from gateway.core.principal import Caller
-    from gateway.inputs.rounds import Resumed
+    from gateway.inputs.values import Resumed
     from gateway.ports import AskSink, NoticeSink
 
 NAMED = frozenset({"tools/call", "prompts/get"})

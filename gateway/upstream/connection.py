@@ -40,6 +40,12 @@ DOUBT_S = 10.0
 # What a server answers that does not speak what was negotiated (any more).
 _WRONG_ERA = frozenset({400, 404, 405, 406, 415})
 
+
+def _is_answer(error: UpstreamError) -> bool:
+    """A JSON-RPC error, not one of HTTP."""
+    return isinstance(error, UpstreamRefused) and not error.status
+
+
 # What says something about one list, and nothing about the connection.
 _OF_ONE_LIST = (UpstreamRefused, UpstreamGarbled, UpstreamTimeout)
 
@@ -130,6 +136,10 @@ class UpstreamConnection:
             try:
                 elements[kind] = await whole(kind)
             except UpstreamError as error:
+                if kind is Kind.TOOL and not peer.offers("tools") and _is_answer(error):
+                    # It never said that it has any.
+                    elements[kind] = ()
+                    continue
                 one_list = kind is not Kind.TOOL and isinstance(error, _OF_ONE_LIST)
                 if not one_list or Kind.TOOL not in elements:
                     # With the tools listed the server is well, and one list is missing.

@@ -48,6 +48,7 @@ RESOURCE_UPDATED = "notifications/resources/updated"
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 PROGRESS = "notifications/progress"
 LOG = "notifications/message"
+ELICITED = "notifications/elicitation/complete"
 
 OFF_LOOP_BYTES = 256 << 10
 """Larger messages are read in a thread."""
@@ -342,16 +343,16 @@ def notice_of(message: Message) -> tuple[int | None, Notice] | None:
     Returns:
         None if it is no such notification, or its token is not one of ours.
     """
-    if message.method not in {PROGRESS, LOG}:
+    if message.method not in {PROGRESS, LOG, ELICITED}:
         return None
     try:
         check_json(message.params)
         params = _read_members(message.params)
     except (MalformedMessage, msgspec.DecodeError):
         return None
-    if message.method == LOG:
+    if message.method != PROGRESS:
         params.pop("_meta", None)
-        return None, Notice(method=LOG, params=params)
+        return None, Notice(method=message.method, params=params)
     token = bytes(params.pop("progressToken", msgspec.Raw(b""))).strip()
     params.pop("_meta", None)
     return (int(token), Notice(method=PROGRESS, params=params)) if _OUR_TOKEN.fullmatch(token) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ class Subscribing:
         self._start = start
         self._updated = updated
         self._wanted: set[str] = set()
+        self._locks: dict[str, asyncio.Lock] = {}
         self._made: set[str] = set()
         """Those that the session knows of."""
 
@@ -38,9 +40,16 @@ class Subscribing:
         Raises:
             UpstreamError: the server does not, or not in time.
         """
-        if uri not in self._made:
-            await self._make(uri, deadline_s)
         self._wanted.add(uri)
+        # One after the other: a wish must not cross with the end of the last one.
+        async with self._locks.setdefault(uri, asyncio.Lock()):
+            if uri in self._made:
+                return
+            try:
+                await self._make(uri, deadline_s)
+            except BaseException:
+                self._wanted.discard(uri)
+                raise
 
     async def _make(self, uri: str, deadline_s: float) -> None:
         answer = await self._ask("resources/subscribe", {"uri": uri}, deadline_s)
@@ -59,9 +68,14 @@ class Subscribing:
             self._start(self._end(uri), f"{self._party}: unsubscribe")
 
     async def _end(self, uri: str) -> None:
-        self._made.discard(uri)
-        with contextlib.suppress(UpstreamError):
-            await self._ask("resources/unsubscribe", {"uri": uri}, COURTESY_S)
+        async with self._locks.setdefault(uri, asyncio.Lock()):
+            if uri in self._wanted or uri not in self._made:
+                return
+            self._made.discard(uri)
+            with contextlib.suppress(UpstreamError):
+                await self._ask("resources/unsubscribe", {"uri": uri}, COURTESY_S)
+        if uri not in self._wanted:
+            self._locks.pop(uri, None)
 
     def again(self) -> None:
         """The server forgot the session, and with it the subscriptions: make them anew."""

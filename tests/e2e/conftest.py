@@ -86,6 +86,7 @@ deny contains {
 	"message": "the forbidden words are forbidden",
 	"would_pass": "other words",
 } if {
+	input.tool.name == "echo"
 	input.arguments.text == "the forbidden words"
 }
 

@@ -120,9 +120,10 @@ def test_ten_clients_with_half_a_body_do_not_slow_others_down(gateway):
 
 @pytest.mark.abuse(7)
 @pytest.mark.abuse(19)
-def test_the_most_expensive_messages_of_one_agent_do_not_hold_up_others(gateway):
-    body = spelled(b'{"text":[' + b"[]," * 300_000 + b"1]}").replace(b"tools__echo", b"tools__denied")
-    headers = {**modern_headers(GOOD), "Mcp-Name": "tools__denied"}
+def test_messages_of_many_values_of_one_agent_do_not_hold_up_others(world):
+    gateway = world.gateway
+    body = spelled(b'{"text":[' + b"[]," * 300_000 + b"1]}", b'"new__put"')
+    headers = {**modern_headers(GOOD), "Mcp-Name": "new__put"}
     raw = gateway.request(body, who="cap", headers=tuple(headers.items()))
     ended = threading.Event()
 
@@ -130,21 +131,21 @@ def test_the_most_expensive_messages_of_one_agent_do_not_hold_up_others(gateway)
         while not ended.is_set():
             assert talk(gateway.port, raw, wait_s=30).only.status in {200, 400, 413, 429}
 
-    threads = [threading.Thread(target=flood) for _ in range(3)]
+    # As many at once as one agent may have under way.
+    threads = [threading.Thread(target=flood) for _ in range(16)]
     for thread in threads:
         thread.start()
+    took = []
     try:
-        with gateway.unharmed_calls():
-            took = []
-            for _ in range(8):
-                started = time.monotonic()
-                assert gateway.call(who="ben", wait_s=30).status == 200
-                took.append(time.monotonic() - started)
+        for _ in range(9):
+            started = time.monotonic()
+            assert gateway.call(who="ben", wait_s=30).status == 200
+            took.append(time.monotonic() - started)
     finally:
         ended.set()
         for thread in threads:
             thread.join()
-    assert statistics.median(took) < 0.15, took
+    assert statistics.median(took) < 0.3, took
 
 
 @pytest.mark.abuse(10)

@@ -285,6 +285,32 @@ def test_what_no_server_can_ask_is_put_to_nobody(world, agent):
 
 
 @pytest.mark.abuse(75)
+@pytest.mark.parametrize(
+    ("method", "told"), [("elicitation/create", {"action": "cancel"}), ("sampling/createMessage", None)]
+)
+def test_an_agent_that_is_silent_keeps_a_call_open_as_long_as_its_server_s_settings_say(world, method, told):
+    asked = {"a": {"method": method, "params": QUESTIONS[method][0]}}
+
+    def asks(heard):
+        if "inputResponses" in heard.params:
+            return {"content": [{"type": "text", "text": json.dumps(heard.params["inputResponses"])}]}
+        return {"resultType": "input_required", "inputRequests": asked, "requestState": "s"}
+
+    session, _ = world.gateway.initialize(capabilities=ASKABLE)
+    call = legacy_message(params={"name": "hasty__get", "arguments": {}})
+    with world.gateway.unharmed_calls(), world.hasty.doing(tools_call=asks):
+        with world.gateway.legacy_stream(call, session) as stream:
+            assert stream.message()["method"] == method
+            # A second, for this server.
+            found = stream.message(wait_s=5)
+        assert found is not None
+        if told is None:
+            assert found["result"]["_meta"]["dev.toolgate/failure"]["code"] == "upstream_needs_input"
+        else:
+            assert json.loads(found["result"]["content"][0]["text"]) == {"a": told}
+
+
+@pytest.mark.abuse(75)
 def test_questions_are_counted(world):
     asked = {f"a{number}": {"method": "roots/list", "params": {}} for number in range(33)}
     many = {"resultType": "input_required", "inputRequests": asked, "requestState": "s"}

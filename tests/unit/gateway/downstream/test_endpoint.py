@@ -54,7 +54,7 @@ class Front:
         surface = Surface(
             requests=Requests(store, ids, task_ids),
             answers=Answers(task_ids),
-            lists=Lists(self.visible),
+            lists=Lists(self.visible, store.offered),
             announcements=Announcements(store, ids, instructions="ask"),
             subscriptions=subscriptions,
             enforcement=self.desk.enforcement,

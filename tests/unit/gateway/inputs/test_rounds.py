@@ -205,7 +205,7 @@ async def test_a_modern_upstream_asks_an_older_agent_while_its_request_is_open()
         put.append(ask)
         return InputAnswer(result=b'{"action":"accept","content":{"ok":true}}')
 
-    answer = await made.ask(CALL, AgentSide(ask_agent=ask_agent), capabilities=CLIENT)
+    answer = await made.ask(CALL, AgentSide(ask_agent=ask_agent), era="legacy", capabilities=CLIENT)
     assert answer.reply.result == ok().result
     assert [one.params["message"] for one in put] == ["orders: sure?"]
     assert made.upstream.sends[-1].params["requestState"] == "up-1"
@@ -218,10 +218,10 @@ async def test_an_older_agent_that_answers_with_an_error_has_cancelled_a_form_an
 
     made = desk()
     made.upstream.replies = [asked()]
-    await made.ask(CALL, AgentSide(ask_agent=refuses), capabilities=CLIENT)
+    await made.ask(CALL, AgentSide(ask_agent=refuses), era="legacy", capabilities=CLIENT)
     assert json.loads(bytes(made.upstream.sends[-1].params["inputResponses"]["sure"])) == {"action": "cancel"}
     made.upstream.replies = [asked(method="roots/list", params={})]
-    answer = await made.ask(CALL, AgentSide(ask_agent=refuses), capabilities=CLIENT)
+    answer = await made.ask(CALL, AgentSide(ask_agent=refuses), era="legacy", capabilities=CLIENT)
     assert answer.failure.code == "upstream_needs_input"
 
 
@@ -232,7 +232,7 @@ async def test_an_upstream_that_asks_for_ever_is_stopped():
     async def agrees(ask):
         return InputAnswer(result=b'{"action":"accept"}')
 
-    answer = await made.ask(CALL, AgentSide(ask_agent=agrees), capabilities=CLIENT)
+    answer = await made.ask(CALL, AgentSide(ask_agent=agrees), era="legacy", capabilities=CLIENT)
     assert answer.failure.code == "upstream_needs_input"
     assert len(made.upstream.sends) < 50
 
@@ -244,7 +244,7 @@ async def test_an_older_upstream_asks_an_older_agent_and_hears_why_not():
     async def agrees(ask):
         return InputAnswer(result=b'{"action":"accept"}')
 
-    answer = await made.ask(CALL, AgentSide(ask_agent=agrees), capabilities=CLIENT)
+    answer = await made.ask(CALL, AgentSide(ask_agent=agrees), era="legacy", capabilities=CLIENT)
     assert answer.reply is not None
     yes, no = made.upstream.answers
     assert yes.result == b'{"action":"accept"}'
