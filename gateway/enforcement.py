@@ -188,6 +188,10 @@ class Enforcement:
         except asyncio.CancelledError:
             self._outcome(passage, "outcome_unknown", code="cancelled")
             raise
+        except Exception:
+            # A fault of ours must not leave an intent without an end.
+            self._outcome(passage, "outcome_unknown", code="internal_failure")
+            raise
         if isinstance(reply, AskedInput):
             self._outcome(passage, "input_required")
             return CallAnswer(call_id=call_id, decision=decision, asked=reply)
