@@ -90,7 +90,11 @@ def test_the_child_of_a_killed_gateway_does_not_stay(tmp_path, run_log):
 
 
 def test_calls_refused_before_the_kill_are_resolved(tmp_path, run_log):
-    rule = 'package toolgate.rules.no\n\nimport rego.v1\n\ndeny contains "no"\n'
+    # About the words: a tool that is denied whatever it is called with is not even shown.
+    rule = (
+        "package toolgate.rules.no\n\nimport rego.v1\n\n"
+        'allow if true\n\ndeny contains "no" if input.arguments.text == "x"\n'
+    )
     upstreams = {"child": fixture_stdio("modern", run_log)}
     with GatewayProcess(tmp_path / "gateway", upstreams=upstreams, policy={"no.rego": rule}) as made:
         made.offers("child__echo")
