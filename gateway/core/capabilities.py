@@ -7,12 +7,13 @@ asks anyway is refused by the same table.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Grant = Literal["sampling", "elicitation", "roots"]
+ALL_GRANTS: frozenset[str] = frozenset(get_args(Grant))
 
 TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
 
@@ -33,7 +34,7 @@ def forwarded_capabilities(client: Mapping[str, Any], grants: frozenset[str]) ->
     for name, members in _MEMBERS.items():
         claimed = client.get(name)
         if name in grants and isinstance(claimed, dict):
-            told[name] = {member: claimed[member] for member in members if member in claimed}
+            told[name] = {member: {} for member in members if member in claimed}
     extensions = client.get("extensions")
     if isinstance(extensions, dict) and isinstance(extensions.get(TASKS_EXTENSION), dict):
         told["extensions"] = {TASKS_EXTENSION: {}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.core.capabilities import ALL_GRANTS, forwarded_capabilities
 from gateway.core.methods import Way
 from gateway.core.versions import META_CAPABILITIES, META_LOG_LEVEL
 from gateway.downstream import modern
@@ -39,7 +40,7 @@ class ModernPosts:
             era="modern",
             protocol_version=version,
             client=modern.client_name(message),
-            capabilities=message.meta[META_CAPABILITIES],
+            capabilities=forwarded_capabilities(message.meta[META_CAPABILITIES], ALL_GRANTS),
             log_level=message.meta.get(META_LOG_LEVEL, ""),
         )
         if row.way is Way.CALL:
@@ -72,6 +73,8 @@ class ModernPosts:
     async def _listen(self, post: Post, caller: Caller) -> None:
         needs_stream(post.request.headers)
         subscription = modern.Subscription(post.message)
+        # It idles for hours, and needs nothing more of what it was asked with.
+        post.message.params.clear()
         stream = subscription.stream(post.upstream)
         honoured: list[tuple[str, str]] = []
         # Counted before anything is asked of an upstream: waiting for one is no way to have more.

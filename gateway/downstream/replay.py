@@ -55,6 +55,9 @@ class Replay:
     def add(self, event: bytes, *, last: bool) -> bytes:
         """Keep an event; returns it with its id."""
         numbered = b"id: %b-%d\n" % (self.id.encode(), len(self._events) + 1) + event
+        if self.ended:
+            # It made room for others: nobody can come back for it.
+            return numbered
         self._events.append(numbered)
         self.size_bytes += len(numbered)
         self._grown(len(numbered))

@@ -168,13 +168,13 @@ class InputRounds:
             UpstreamNeedsInput: one may not be put, or the agent answered with an error.
         """
         asks, state = _read(call.upstream, reply)
-        if asks and ask_agent is None:
-            raise UpstreamNeedsInput(
-                f"upstream {call.upstream!r} needs an answer that this client has not declared to give",
-                sent=True,
-            )
         asks = await self._judge_all(call_id, call, caller, asks)
-        answers = await asyncio.gather(*(ask_agent(ask) for ask in asks.values() if ask_agent))
+        if asks and ask_agent is None:
+            reason = f"upstream {call.upstream!r} needs an answer that this client has not declared to give"
+            raise UpstreamNeedsInput(reason, sent=True)
+        answers = await asyncio.gather(
+            *(self._answered(ask_agent, ask, call.upstream) for ask in asks.values() if ask_agent)
+        )
         results: dict[str, bytes] = {}
         for (key, ask), answer in zip(asks.items(), answers, strict=True):
             result = as_result(ask.method, answer)
@@ -185,6 +185,13 @@ class InputRounds:
                 )
             results[key] = result
         return results, state
+
+    async def _answered(self, ask_agent: AskSink, ask: InputAsk, upstream: str) -> InputAnswer:
+        try:
+            async with asyncio.timeout(self._settings.input_timeout_s[upstream]):
+                return await ask_agent(ask)
+        except TimeoutError:
+            return declined("the client did not answer in time")
 
     async def hand_out(
         self, call_id: str, call: Call, caller: Caller, digest: str, reply: Reply
@@ -201,8 +208,7 @@ class InputRounds:
     async def judged(self, call_id: str, call: Call, caller: Caller, reply: Reply) -> Reply:
         """A reply that asks without being ``input_required``, with its questions as they may be put.
 
-        There are two: a task that waits for input (2026-07-28, tasks extension), and the error -32042,
-        which makes clients show addresses (2025-11-25, URL elicitation).
+        A task that waits for input, or the error -32042 (see bridge/questions.py).
 
         Raises:
             UpstreamNeedsInput: a question may not be put.
