@@ -149,16 +149,17 @@ class AgentEndpoint:
             replay, seen = self._replays.find(session.id, last_event_id.decode("latin-1"))
             await self._serving.serve_replay(replay, seen, principal, receive, send)
             return
-        if session.stream is not None:
-            # The newest stream wins: the older one's client has usually lost its connection.
-            session.stream.close()
         stream = ChangeStream(about=LISTS, upstream=upstream)
-        session.stream = stream
-        try:
-            with self._serving.open(stream, principal):
+        # Counted first: a stream that is refused must not cost the session the one it has.
+        with self._serving.open(stream, principal):
+            if session.stream is not None:
+                # The newest stream wins: the older one's client has usually lost its connection.
+                session.stream.close()
+            session.stream = stream
+            try:
                 await self._serving.serve_stream(stream, receive, send, first=b": open\n\n", last=b"")
-        finally:
-            self._sessions.stream_ended(session, stream)
+            finally:
+                self._sessions.stream_ended(session, stream)
 
     async def _delete(
         self, request: HttpRequest, upstream: str | None, principal: Principal, send: Send

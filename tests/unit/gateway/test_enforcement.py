@@ -173,6 +173,19 @@ async def test_an_upstreams_protocol_error_is_a_failure_and_passed_on():
     assert (outcome["status"], outcome["code"]) == ("failed", "upstream_rpc_error")
 
 
+async def test_a_fault_of_the_gateway_while_a_call_runs_leaves_no_intent_without_an_end():
+    desk = Desk()
+
+    async def broken(*_, **__):
+        raise RuntimeError("a fault")
+
+    desk.upstream.call = broken
+    with pytest.raises(RuntimeError):
+        await desk.refund()
+    assert desk.journal == ["policy", "intent:allow", "outcome:outcome_unknown"]
+    assert desk.audit.of("outcome")[0]["code"] == "internal_failure"
+
+
 async def test_a_call_cancelled_while_it_runs_has_an_unknown_outcome():
     desk = Desk(reply="never")
     running = asyncio.ensure_future(desk.refund())

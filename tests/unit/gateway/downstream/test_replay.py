@@ -113,3 +113,15 @@ async def test_a_client_that_hangs_up_again_leaves_the_replay_for_its_next_attem
     second = Client()
     await serve(replay, 0, second)
     assert b"late" in second.heard
+
+
+@pytest.mark.abuse(10)
+async def test_what_made_room_counts_no_more_however_much_is_said_on_it(monkeypatch):
+    monkeypatch.setattr(replay_module, "BYTES_MAX", 1000)
+    replays = Replays(Counted("e"))
+    first, second = replays.begin("s"), replays.begin("s")
+    first.add(b"x" * 600, last=False)
+    second.add(b"x" * 600, last=False)
+    for _ in range(10):
+        assert b"y" in first.add(b"y" * 600, last=False)
+    assert replays.find("s", "e2-0")
