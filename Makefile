@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test check crash bench format clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, unit tests: under 
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/unit tests/architecture
+
+crash: $(VENV)/.dev ## kill and cut power for longer: 1,000 runs at random moments (ARGS=-k name)
+	@TOOLGATE_CRASH_RUNS=1000 $(BIN)/python -m pytest tests/crash -s $(ARGS)
 
 bench: $(VENV)/.dev ## the figures of the README, measured side by side in one run
 	@$(BIN)/python tests/bench/run.py $(ARGS)

@@ -129,6 +129,77 @@ class IndexUnavailable(DurableError):
     code = "audit_index_unavailable"
 
 
+class StoreUnavailable(DurableError):
+    """The store of held calls did not confirm: whatever depended on it must not happen."""
+
+    code = "holds_unavailable"
+
+
+class StoreDiskFull(StoreUnavailable):
+    """No room for the rows; nothing of the transaction is stored. The store continues when there is."""
+
+    code = "holds_disk_full"
+
+
+class StoreSyncFailed(StoreUnavailable):
+    """The storage reported an error for a write or a sync; whether the rows are stored is unknown."""
+
+    code = "holds_sync_failed"
+
+
+class StoreSlow(StoreUnavailable):
+    """The storage did not confirm in time; whether the rows are stored is unknown."""
+
+    code = "holds_slow"
+
+
+class StoreReadOnly(StoreUnavailable):
+    """The database cannot be written: read-only file system or missing permission."""
+
+    code = "holds_read_only"
+
+
+class StoreLocked(StoreUnavailable):
+    """Another process has the database. ``pid`` names it, 0 if it is not known."""
+
+    code = "holds_locked"
+
+    def __init__(self, reason: str, *, pid: int = 0, next_step: str = "") -> None:
+        """Keep the process id found in the lock file."""
+        super().__init__(reason, next_step=next_step)
+        self.pid = pid
+
+
+class StoreClosed(StoreUnavailable):
+    """The store is closed, or this process is a fork of the one that opened it."""
+
+    code = "holds_closed"
+
+
+class StoreQueueFull(StoreUnavailable):
+    """More transactions wait than the bound allows; this one was not taken."""
+
+    code = "holds_queue_full"
+
+
+class SchemaUnknown(StoreUnavailable):
+    """The database is of a newer major version, or is no store of held calls. Nothing in it was changed."""
+
+    code = "holds_schema_unknown"
+
+
+class StoreCorrupt(StoreUnavailable):
+    """The database is damaged or was replaced. The store does not go on by itself: a person has to look."""
+
+    code = "holds_corrupt"
+
+
+class StatementRefused(DurableError):
+    """The schema does not allow what a script wrote, or its SQL is wrong. Nothing of the script is stored."""
+
+    code = "holds_statement_refused"
+
+
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 

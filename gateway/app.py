@@ -8,13 +8,20 @@ import logging
 import secrets
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from durable.audit.index import AuditIndex
+from durable.audit.keyring import read_master_key
 from durable.audit.limits import Limits
+from durable.audit.payloads import read_payload
 from durable.audit.segments import AuditLog
 from durable.errors import DurableError
-from gateway.assembly import VERSION, Parts, agent_plane, clock_us
+from durable.holds.finding import counts
+from gateway.assembly.agents import VERSION, Parts, agent_plane, clock_us
+from gateway.assembly.holds import HoldParts, open_store
+from gateway.assembly.people import people_plane, reviewer_directory
+from gateway.assembly.webhooks import start_webhooks
 from gateway.background import Background
 from gateway.core.record import Record
 from gateway.core.seal import Seal
@@ -23,15 +30,16 @@ from gateway.egress import Egress, EgressSettings
 from gateway.errors import ConfigurationError
 from gateway.listener import Listener
 from gateway.packages import STARTER_POLICY, refuse_mixed_packages
-from gateway.people.health import health_app
 from gateway.policy import PolicyInForce
+from gateway.redaction import redaction_of
+from gateway.sealed import SealedPayloads, retain_payloads
 from gateway.telemetry.traces import telemetry_from
 from gateway.trail import Trail
 from gateway.upstream.pool import UpstreamPool
 from policies.engines.embedded import EmbeddedEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from gateway.config.loading import Configuration
@@ -51,6 +59,14 @@ class Started:
     policy: Loaded
     unresolved_calls: int
     """Allowed calls of earlier runs that have no outcome: they may have happened."""
+    single_user: bool
+    """No reviewers are configured: one local person decides."""
+    reviewer_known: bool
+    """Somebody has a credential with which to decide."""
+    open_holds: int
+    """Held calls that wait, are approved or run."""
+    unknown_holds: int
+    """Held calls of which nobody knows what came of them."""
 
 
 class Gateway:
@@ -94,7 +110,8 @@ class Gateway:
         # Ports first: a port in use is the most common mistake, and costs nothing to find out.
         agents_port = self._bind(settings.listen.agents, "listen.agents")
         people_port = self._bind(settings.listen.people, "listen.people")
-        self._refuse_exposed(agents_port)
+        self._refuse_exposed(agents_port, "listen.agents")
+        self._refuse_exposed(people_port, "listen.people")
         prepare_directory(configuration.data)
         local = None
         if not settings.agents and settings.anonymous == "refuse":
@@ -103,13 +120,19 @@ class Gateway:
         self._exit.callback(self._telemetry.close)
         self._log = await self._open_log()
         self._trail = Trail(self._log)
+        self._sealing_key = sealing_key(configuration.data, secrets.token_bytes)
+        self._store = await open_store(configuration.data, self._log.attempts_at_open, self._trail)
+        self._exit.push_async_callback(self._store.aclose)
         self._background = await self._exit.enter_async_context(Background(on_failure=self._task_failed))
         self._engine = make_engine(configuration)
         self._exit.push_async_callback(self._engine.aclose)
         self._policy = PolicyInForce(self._engine, policy_source(configuration))
         self._pool = await self._make_pool()
         loaded = await self._policy.load()
+        self._reviewers = reviewer_directory(configuration, local, self._environ)
         await self._trail.append(self._start_record(loaded))
+        self._people_url = settings.people.public_url or people_port.url
+        self._redaction = redaction_of(self._own_credentials(), self._sealing_key)
         self._plane = agent_plane(
             configuration,
             agents_port,
@@ -120,10 +143,14 @@ class Gateway:
                 trail=self._trail,
                 telemetry=self._telemetry,
                 background=self._background,
-                seal=Seal(sealing_key(configuration.data, secrets.token_bytes)),
+                seal=Seal(self._sealing_key),
                 report=self._report_upstream,
+                holds=self._hold_parts(),
+                people_url=self._people_url,
             ),
         )
+        counted = await self._store.read(counts)
+        await self._plane.holds.approval.remember()
         await self._serve(agents_port, people_port)
         self.started = Started(
             agents_url=agents_port.url,
@@ -132,6 +159,10 @@ class Gateway:
             token_created=local.created if local else False,
             policy=loaded,
             unresolved_calls=len(self._log.unresolved_at_open),
+            single_user=self._reviewers.single_user,
+            reviewer_known=self._reviewers.anybody,
+            open_holds=sum(count for status, count in counted.items() if status != "outcome_unknown"),
+            unknown_holds=counted["outcome_unknown"],
         )
 
     def _bind(self, address: str, setting: str) -> Listener:
@@ -139,11 +170,11 @@ class Gateway:
         self._exit.callback(listener.close)
         return listener
 
-    def _refuse_exposed(self, port: Listener) -> None:
+    def _refuse_exposed(self, port: Listener, setting: str) -> None:
         if port.host in {"localhost", "::1"} or port.host.startswith("127."):
             return
         raise ConfigurationError(
-            f"listen.agents: {port.host} is reachable from other machines, and this release has no TLS",
+            f"{setting}: {port.host} is reachable from other machines, and this release has no TLS",
             next_step="listen on 127.0.0.1 and put a TLS-terminating proxy in front",
         )
 
@@ -171,13 +202,33 @@ class Gateway:
         self._exit.push_async_callback(log.aclose)
         return log
 
+    def _hold_parts(self) -> HoldParts:
+        data = self._configuration.data
+        master = read_master_key(data / KEYS / MASTER_KEY)
+
+        async def erase(tenant: str, subject: str, members: dict[str, str]) -> None:
+            await self._log.erase_subject(tenant, subject, members=members)
+
+        return HoldParts(
+            store=self._store,
+            payloads=SealedPayloads(partial(read_payload, data, master)),
+            redaction=self._redaction,
+            reviewers=self._reviewers,
+            erase_subject=erase,
+            sealing_key=self._sealing_key,
+        )
+
+    def _own_credentials(self) -> Iterator[str]:
+        for upstream in self._configuration.settings.upstreams.values():
+            yield from upstream.credentials()
+
     async def _make_pool(self) -> UpstreamPool:
-        egress = await self._exit.enter_async_context(
+        self._egress = await self._exit.enter_async_context(
             Egress(EgressSettings(), clock=time.monotonic, start_task=self._background.start)
         )
         pool = UpstreamPool(
             self._configuration.settings.upstreams,
-            egress,
+            self._egress,
             self._background,
             clock=time.monotonic,
             random=secrets.SystemRandom().random,
@@ -191,17 +242,22 @@ class Gateway:
             "mode": self._configuration.settings.mode,
             "policy": {"revision": loaded.revision, "compiler": loaded.compiler, "plan": loaded.plan_digest},
             "upstreams": sorted(one.id for one in self._pool),
+            "reviewers": self._reviewers.fingerprints(),
         }
         return Record(kind="gateway_started", tenant="", members=members)
 
     async def _serve(self, agents_port: Listener, people_port: Listener) -> None:
         limits = self._configuration.settings.limits
-        names = ("localhost", "127.0.0.1", "[::1]", people_port.host)
-        people = health_app(
-            self.readiness,
-            self.conditions,
-            version=VERSION,
-            allowed_hosts=frozenset(f"{name}:{people_port.port}" for name in names),
+        self._people = people_plane(
+            configuration=self._configuration,
+            port=people_port,
+            desk=self._plane.holds.desk,
+            reviewers=self._reviewers,
+            trail=self._trail,
+            readiness=self.readiness,
+            conditions=self.conditions,
+            refused=self._plane.refusals.count,
+            failed=self._task_failed,
         )
         guards: dict[str, Any] = {
             "header_timeout_s": limits.header_timeout_s,
@@ -214,12 +270,25 @@ class Gateway:
         start = self._background.start
         serving = [
             start(agents_port.serve(self._plane.endpoint, **guards), "agents' port"),
-            start(people_port.serve(people, **guards), "people's port"),
+            start(people_port.serve(self._people, **guards), "people's port"),
         ]
         await self._pool.start(self._plane.news)
         for upstream in self._pool:
             start(self._plane.admission.keep(upstream.id), f"admission of {upstream.id}")
         start(self._plane.refusals.summarise(), "refusal summary")
+        self._webhooks = start_webhooks(
+            self._configuration.settings.webhooks,
+            store=self._store,
+            egress=self._egress,
+            redaction=self._redaction,
+            people_url=self._people_url,
+            background=self._background,
+        )
+        days = self._configuration.settings.audit.payload_retention_days
+        if days is not None:
+            start(retain_payloads(self._log, days=days, clock_us=clock_us), "retention of sealed values")
+        start(self._plane.holds.relay.keep(), "events of held calls")
+        start(self._plane.holds.clockwork.keep(), "held calls")
         if self._configuration.settings.policy.watch and self._configuration.policy is not None:
             start(self._policy.watch(self._trail), "policy watch")
         self._exit.push_async_callback(self._drain, agents_port, people_port, serving)
@@ -229,21 +298,25 @@ class Gateway:
     ) -> None:
         """Stop accepting, let calls finish, then close: first thing to happen at the end."""
         self._plane.load.draining = True
+        self._plane.holds.callers.drain()
+        self._people.close()
         self._plane.streams.close()
         self._plane.rounds.close()
         agents.stop()
         people.stop()
         await asyncio.gather(*(task for task in serving if task is not None), return_exceptions=True)
+        await self._plane.holds.clockwork.drain(self._configuration.settings.limits.drain_s)
         self._plane.refusals.flush()
         with contextlib.suppress(Exception):  # the log may be the very part that is down
             await self._trail.append(Record(kind="gateway_stopped", tenant="", members={"version": VERSION}))
 
     def readiness(self) -> Mapping[str, str]:
         """What a call needs, and what is wrong with it; empty text means ready."""
-        log, engine = self._log.health(), self._engine.health()
+        log, engine, store = self._log.health(), self._engine.health(), self._store.health()
         return {
             "audit": "" if log.state == "ok" else f"{log.code}: {log.reason}",
             "policy": "" if engine.loaded else "no policy is loaded",
+            "approvals": "" if store.state == "ok" else f"{store.code}: {store.reason}",
             "accepting": "the gateway is shutting down" if self._plane.load.draining else "",
         }
 
@@ -262,6 +335,12 @@ class Gateway:
         lost = self._log.health().unwritten_entries
         if lost:
             found["audit"] = f"{lost} outcomes found no room and are not in the log"
+        found |= self._webhooks()
+        if self.started.unknown_holds:
+            found["approvals"] = (
+                f"{self.started.unknown_holds} held calls had an unknown outcome at start: "
+                "toolgate approvals ls --status outcome_unknown"
+            )
         if self._index.reason:
             found["index"] = self._index.reason
         return found

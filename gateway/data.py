@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TOKEN_FILE = "agent-token"
 KEYS = "keys"
 AUDIT = "audit"
+HOLDS = "holds"
 MASTER_KEY = "payloads.key"
 SEALING_KEY = "seal.key"
 POLICIES = "policies"
@@ -41,6 +42,7 @@ def prepare_directory(data: Path) -> None:
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         (data / KEYS).mkdir(mode=0o700, exist_ok=True)
+        (data / HOLDS).mkdir(mode=0o700, exist_ok=True)
         data.chmod(0o700)
     except OSError as error:
         raise ConfigurationError(

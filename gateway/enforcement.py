@@ -10,13 +10,20 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from durable.holds.hold import Outcome
 from gateway.core.call import call_digest
 from gateway.core.decision import Decision, Effect, decide, refusal
 from gateway.core.evaluation import evaluation_request
 from gateway.core.record import Record, intent_record, outcome_record
 from gateway.errors import (
+    ApprovalsUnavailable,
+    AuditUnwritable,
+    CannotHold,
     GatewayError,
     InvalidParams,
+    KeyReused,
+    KeyUnsettled,
+    PayloadGone,
     PolicyUnanswered,
     UnknownPrompt,
     UnknownResource,
@@ -33,11 +40,14 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Mapping
 
+    from durable.holds.hold import Hold
+    from durable.holds.keyed import Earlier
     from gateway.core.call import Call
     from gateway.core.definition import Definition
     from gateway.core.principal import Caller
     from gateway.inputs.rounds import InputRounds
     from gateway.inputs.values import Resumed
+    from gateway.passage.set_aside import HeldCalls, Keys
     from gateway.ports import AuditTrail, Catalogue, Policy, Reply, Telemetry, Upstream
 
 
@@ -51,6 +61,8 @@ class CallAnswer:
     asked: AskedInput | None = None
     """The upstream needs something first."""
     failure: UpstreamError | None = None
+    hold: Hold | None = None
+    """A person decides; how the agent waits is the edge's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +89,8 @@ class Enforcement:
         upstreams: Mapping[str, Upstream],
         telemetry: Telemetry,
         rounds: InputRounds,
+        held: HeldCalls,
+        keys: Keys,
         settings: EnforcementSettings,
         clock_us: Callable[[], int],
         monotonic_s: Callable[[], float],
@@ -87,6 +101,8 @@ class Enforcement:
         self._audit = audit
         self._telemetry = telemetry
         self._rounds = rounds
+        self._held = held
+        self._keys = keys
         self._settings = settings
         self._subject_matter = SubjectMatter(catalogue, upstreams)
         self._forwarding = Forwarding(upstreams, rounds, telemetry, deadline_s=settings.call_deadline_s)
@@ -102,6 +118,8 @@ class Enforcement:
             InvalidArguments: they do not match the served schema; recorded, policy not asked.
             InvalidParams: a request state that does not fit; recorded, policy not asked.
             PolicyUnanswered: no usable answer; recorded, not sent.
+            KeyReused, KeyUnsettled: the idempotency key came before; recorded, not sent.
+            ApprovalsUnavailable, PayloadGone: what is needed of an earlier call cannot be read; recorded.
             AuditUnwritable: the intent could not be made durable; not sent.
         """
         passage = Passage(self._new_call_id(), call, caller, side, self._monotonic_s())
@@ -132,12 +150,22 @@ class Enforcement:
             await self._refuse(passage, refusal(error.code, error.reason))
             raise
         decision = await self._decision(passage, definition)
+        try:
+            answer = await self._set_aside(passage, decision)
+        except CannotHold as error:
+            answer, decision = None, refusal(error.code, error.reason, would_pass=error.next_step)
+        except (KeyReused, KeyUnsettled, ApprovalsUnavailable, PayloadGone) as error:
+            await self._refuse(passage, refusal(error.code, error.reason))
+            raise
+        if answer is not None:
+            return answer
         if decision.effect is not Effect.ALLOW and not self._settings.shadow:
             if passage.resumed is not None and passage.resumed.parked is not None:
                 # It was begun under a decision that no longer stands.
                 self._rounds.take(passage.resumed.parked)
                 passage.resumed.parked.cancel()
             await self._refuse(passage, decision)
+            await self._free_key(passage)
             return CallAnswer(call_id=passage.call_id, decision=decision)
         # Durable before the effect: a crash after this line leaves a trace that the call may have
         # happened; a crash before it leaves no call at all.
@@ -147,7 +175,65 @@ class Enforcement:
             # The intent becomes durable without us; whoever reads it must learn that nothing followed.
             self._outcome(passage, "not_sent", code="cancelled")
             raise
-        return await self._forwarded(passage, decision)
+        if not passage.keyed:
+            return await self._forwarded(passage, decision)
+        return await self._keyed(passage, decision)
+
+    async def _set_aside(self, passage: Passage, decision: Decision) -> CallAnswer | None:
+        """A call that is not forwarded now although it is not denied: repeated, or a person's to decide."""
+        if decision.effect is Effect.DENY:
+            return None
+        if passage.keyed:
+            # Whoever repeats a call with its key wants its outcome, not another effect.
+            earlier = passage.repeats = await self._keys.reserve(passage)
+            # Without a recorded answer a held call's row knows more than its key does.
+            answered = (
+                earlier is not None and earlier.outcome is not None and earlier.outcome.payload is not None
+            )
+            if earlier is not None and (decision.effect is Effect.ALLOW or answered):
+                return await self._repeated(passage, decision, earlier)
+        if self._settings.shadow or passage.resumed is not None:
+            return None
+        if decision.effect is Effect.ALLOW:
+            hold = await self._held.taken_up(passage)
+            if hold is None:
+                return None
+            await self._append(passage, *self._held.request(passage, decision, hold.id))
+        else:
+            hold = await self._held.hold(passage, decision)
+        return CallAnswer(call_id=passage.call_id, decision=decision, hold=hold)
+
+    async def _repeated(self, passage: Passage, decision: Decision, earlier: Earlier) -> CallAnswer:
+        reply = await self._keys.repeated(passage, earlier)
+        repeat = outcome_record(
+            passage.call_id,
+            passage.call,
+            passage.caller,
+            passage.definition,
+            "repeated",
+            code=earlier.call_id,
+        )
+        await self._append(passage, self._intent(passage, decision, forwarded=True), repeat)
+        return CallAnswer(call_id=passage.call_id, decision=decision, reply=reply)
+
+    async def _keyed(self, passage: Passage, decision: Decision) -> CallAnswer:
+        """Forward a call with a key: its answer is kept for whoever repeats it, before it is handed out."""
+        try:
+            answer = await self._forwarded(passage, decision)
+        except GatewayError:
+            await self._free_key(passage)
+            raise
+        if answer.failure is not None and answer.failure.sent:
+            await self._keys.settle(passage, Outcome(kind="unknown", code=answer.failure.code))
+        elif passage.kept is not None:
+            await self._keys.settle(passage, passage.kept)
+        else:
+            await self._free_key(passage)
+        return answer
+
+    async def _free_key(self, passage: Passage) -> None:
+        if passage.keyed and passage.repeats is None:
+            await self._keys.settle(passage, None)
 
     def _resumed(self, passage: Passage) -> Resumed | None:
         side = passage.side
@@ -196,10 +282,31 @@ class Enforcement:
             self._outcome(passage, "input_required")
             return CallAnswer(call_id=call_id, decision=decision, asked=reply)
         if reply.result is None:
-            self._outcome(passage, "failed", code="upstream_rpc_error", body=reply.error)
+            record = self._outcome_record(passage, "failed", code="upstream_rpc_error", body=reply.error)
         else:
-            self._outcome(passage, "succeeded", body=reply.result, is_error=reply.is_error)
+            record = self._outcome_record(passage, "succeeded", body=reply.result, is_error=reply.is_error)
+        if passage.keyed:
+            await self._keep(passage, record, reply)
+        else:
+            self._audit.enqueue(record)
         return CallAnswer(call_id=call_id, decision=decision, reply=reply)
+
+    async def _keep(self, passage: Passage, record: Record, reply: Reply) -> None:
+        """Write down an answer that may be asked for again, and where it is."""
+        try:
+            recorded = (await self._audit.append(record))[0]
+        except AuditUnwritable:
+            # It ran. What cannot be written now is written later; a repetition is told that it may have run.
+            self._audit.enqueue(record)
+            passage.kept = Outcome(kind="unknown", code=AuditUnwritable.code, call_id=passage.call_id)
+            return
+        passage.kept = Outcome(
+            kind="error" if reply.result is None else "result",
+            is_error=reply.is_error,
+            modern=reply.modern,
+            payload=recorded.payloads.get("result"),
+            call_id=passage.call_id,
+        )
 
     async def _refuse(self, passage: Passage, decision: Decision) -> None:
         # Intent and outcome together: one write, one sync, and the log needs no third kind of story.
@@ -215,7 +322,7 @@ class Enforcement:
 
     async def _append(self, passage: Passage, *records: Record) -> None:
         passage.effect = str(records[0].members["effect"])
-        passage.seq = (await self._audit.append(*records))[0]
+        passage.seq = (await self._audit.append(*records))[0].seq
 
     def _intent(self, passage: Passage, decision: Decision, *, forwarded: bool) -> Record:
         return intent_record(
@@ -229,7 +336,10 @@ class Enforcement:
             responses=passage.resumed.responses_json if passage.resumed is not None else None,
         )
 
-    def _outcome(
+    def _outcome(self, passage: Passage, status: str, *, code: str = "") -> None:
+        self._audit.enqueue(self._outcome_record(passage, status, code=code))
+
+    def _outcome_record(
         self,
         passage: Passage,
         status: str,
@@ -237,9 +347,9 @@ class Enforcement:
         code: str = "",
         body: bytes | None = None,
         is_error: bool = False,
-    ) -> None:
+    ) -> Record:
         duration_us = int((self._monotonic_s() - passage.sent_s) * 1_000_000)
-        record = outcome_record(
+        return outcome_record(
             passage.call_id,
             passage.call,
             passage.caller,
@@ -249,14 +359,14 @@ class Enforcement:
             duration_us=duration_us,
             body=body,
             is_error=is_error,
+            kept=passage.keyed,
         )
-        self._audit.enqueue(record)
 
 
 def _error_type(answer: CallAnswer) -> str:
     if answer.failure is not None:
         return answer.failure.code
-    if answer.asked is not None:
+    if answer.asked is not None or answer.hold is not None:
         return ""
     if answer.reply is None:
         return answer.decision.codes[0] if answer.decision.codes else answer.decision.effect.value

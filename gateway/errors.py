@@ -162,6 +162,48 @@ class PolicyUnanswered(GatewayError):
     code = "policy_unavailable"
 
 
+class CannotHold(GatewayError):
+    """Policy wants a person to decide, and nobody can: the call is denied. ``code`` says why."""
+
+    code = "cannot_be_held"
+
+
+class NobodyApproves(CannotHold):
+    """None of the reviewers there are could ever agree to it."""
+
+    code = "no_approver"
+
+
+class HoldLimit(CannotHold):
+    """Too many calls of this agent, or of its tenant, wait for a person already."""
+
+    code = "hold_limit"
+
+
+class ApprovalsUnavailable(GatewayError):
+    """The store of held calls does not answer, so a call that needs it is not made."""
+
+    code = "approvals_unavailable"
+
+
+class KeyReused(InvalidParams):
+    """An idempotency key came with other arguments before."""
+
+    code = "idempotency_key_reused"
+
+
+class KeyUnsettled(GatewayError):
+    """A call with this idempotency key is under way, or nobody knows what came of it."""
+
+    code = "idempotency_key_unsettled"
+
+
+class PayloadGone(GatewayError):
+    """A stored value cannot be read any more: erased, lost or altered."""
+
+    code = "payload_gone"
+
+
 class UpstreamError(GatewayError):
     """An upstream did not give a usable answer.
 

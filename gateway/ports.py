@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import msgspec
 
+    from durable.holds.hold import Person
     from gateway.bridge.inputs import InputAnswer, InputAsk
     from gateway.core.definition import Definition, Kind, Listed, RefusedDefinition
-    from gateway.core.principal import Caller
-    from gateway.core.record import Record
+    from gateway.core.principal import Caller, Principal
+    from gateway.core.record import Record, Recorded
     from policies.model import Verdict
 
 
@@ -206,8 +207,8 @@ class AuditTrail(Protocol):
     cannot be kept is counted and makes the trail unhealthy.
     """
 
-    async def append(self, *records: Record) -> tuple[int, ...]:
-        """Write and sync; returns the sequence numbers."""
+    async def append(self, *records: Record) -> tuple[Recorded, ...]:
+        """Write and sync; returns where each went."""
         ...
 
     def enqueue(self, *records: Record) -> None:
@@ -272,4 +273,48 @@ class Telemetry(Protocol):
 
     def call_ended(self, span: Any, end: CallEnd) -> None:
         """End it."""
+        ...
+
+
+class Payloads(Protocol):
+    """Reads sealed values back. Raises ``PayloadGone``."""
+
+    async def read(self, tenant: str, subject: str, commitment: Mapping[str, Any]) -> bytes:
+        """The whole value, held against its commitment."""
+        ...
+
+
+class Principals(Protocol):
+    """Who may call at this moment."""
+
+    def current(self, tenant: str, subject_type: str, subject_id: str, agent: str) -> Principal | None:
+        """The principal with the rights it has now; None if it is not let in any more."""
+        ...
+
+
+class Reviewers(Protocol):
+    """Who may decide at this moment."""
+
+    def people(self, tenant: str) -> tuple[Person, ...]:
+        """Everybody of a tenant."""
+        ...
+
+    def names_now(self, tenant: str) -> Mapping[str, frozenset[str]]:
+        """Roles and groups of each of them, by id."""
+        ...
+
+
+class Redaction(Protocol):
+    """Makes values fit to be shown and listed: known credentials and token formats become markers."""
+
+    def view(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Redacted and bounded, for lists."""
+        ...
+
+    def shown(self, value: Any) -> tuple[Any, tuple[tuple[str, str], ...]]:
+        """Redacted and whole, with the JSON Pointer and kind of each marker."""
+        ...
+
+    def text(self, value: str) -> str:
+        """A sentence, redacted."""
         ...

@@ -27,11 +27,12 @@ from policies.model import Denial, Duty, DutyKind, HoldRule, OnApproval, Risk, V
 
 QUORUM_MAX = 20
 TTL_S_MAX = 30 * 24 * 3600
+REMIND_S_MIN = 60
 MEMBERS_MAX = 1000
 """Members of each of deny, hold and on_result; one decision with more is a mistake or an attack."""
 
-_TTL = re.compile(r"([1-9][0-9]{0,6})([smhd])", re.ASCII)
-_SECONDS = MappingProxyType({"s": 1, "m": 60, "h": 3600, "d": 86400})
+_TIME = re.compile(r"([1-9][0-9]{0,6})([smhd])", re.ASCII)
+_UNIT_S = MappingProxyType({"s": 1, "m": 60, "h": 3600, "d": 86400})
 _RISKS = MappingProxyType({risk.name.lower(): risk for risk in Risk})
 
 
@@ -59,13 +60,20 @@ def read_answer(answer: Any, *, revision: str) -> Verdict:
         raise _malformed(_first(invalid), "toolgate.main") from invalid
 
 
-def _ttl_seconds(text: Any) -> int:
-    match = _TTL.fullmatch(text) if isinstance(text, str) else None
+def _seconds(text: Any) -> int:
+    match = _TIME.fullmatch(text) if isinstance(text, str) else None
     if not match:
         raise ValueError("is not a time like 90s, 15m, 4h or 2d")
-    seconds = int(match[1]) * _SECONDS[match[2]]
+    seconds = int(match[1]) * _UNIT_S[match[2]]
     if seconds > TTL_S_MAX:
         raise ValueError("is more than 30 days")
+    return seconds
+
+
+def _remind_seconds(text: Any) -> int | None:
+    seconds = None if text is None else _seconds(text)
+    if seconds is not None and seconds < REMIND_S_MIN:
+        raise ValueError(f"is more often than every {REMIND_S_MIN} s")
     return seconds
 
 
@@ -82,9 +90,7 @@ def _one_or_more(said: Any) -> Any:
 _Text = Annotated[str, Field(strict=True, max_length=2000)]
 _Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 _Pointer = Annotated[str, Field(strict=True, max_length=500, pattern=r"^(/([^~]|~[01])*)?$")]
-
-
-_By = Annotated[list[_Name], BeforeValidator(_one_or_more), Field(min_length=1, max_length=50)]
+_Names = Annotated[list[_Name], BeforeValidator(_one_or_more), Field(min_length=1, max_length=50)]
 
 
 class _Strict(BaseModel):
@@ -113,17 +119,29 @@ class _Denial(_Strict):
     would_pass: _Text = ""
 
 
+class _Escalation(_Strict):
+    after: Annotated[int, BeforeValidator(_seconds)]
+    to: _Names
+
+
 class _Hold(_Strict):
     code: _Name
-    by: Annotated[list[_Name], BeforeValidator(_one_or_more), Field(min_length=1, max_length=50)] = [
-        "reviewer"
-    ]
+    by: _Names = ["reviewer"]
     quorum: Annotated[StrictInt, Field(ge=1, le=QUORUM_MAX)] = 1
-    ttl: Annotated[int, BeforeValidator(_ttl_seconds)] = 4 * 3600
+    ttl: Annotated[int, BeforeValidator(_seconds)] = 4 * 3600
     risk: Annotated[Risk | None, BeforeValidator(_risk)] = None
     why: _Text = ""
     show: list[_Pointer] = Field(default=[], max_length=50)
     on_approval: OnApproval = "execute"
+    self_confirm: StrictBool = False
+    remind: Annotated[int | None, BeforeValidator(_remind_seconds)] = None
+    escalate: _Escalation | None = None
+
+    @model_validator(mode="after")
+    def _escalates_before_it_expires(self) -> Self:
+        if self.escalate and self.escalate.after >= self.ttl:
+            raise ValueError("escalate.after is not before the ttl, so it would never happen")
+        return self
 
 
 class _Duty(_Strict):
@@ -156,6 +174,10 @@ def _hold(told: _Told) -> HoldRule:
         show=tuple(said.show),
         on_approval=said.on_approval,
         rule=told.rule,
+        self_confirm=said.self_confirm,
+        remind_s=said.remind,
+        escalate_after_s=said.escalate.after if said.escalate else None,
+        escalate_to=tuple(dict.fromkeys(said.escalate.to)) if said.escalate else (),
     )
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ENTRYPOINT = "toolgate/main/decision"
+HOLDS = ("toolgate", "main", "hold")
+"""The rule that gathers every package's holds."""
 GENERATED = "<toolgate>/"
 """What file names of our own modules begin with; no author's path does, for ``<`` is not read from there."""
 

@@ -55,6 +55,13 @@ class HoldRule:
     """JSON Pointers of the arguments that a reviewer sees first."""
     on_approval: OnApproval
     rule: str
+    self_confirm: bool = False
+    """The person whose agent asks may say yes."""
+    remind_s: int | None = None
+    """How often those who may decide are reminded; None: never."""
+    escalate_after_s: int | None = None
+    """After this time of waiting ``escalate_to`` may decide as well; None: never."""
+    escalate_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +127,8 @@ class Loaded:
     packages: tuple[str, ...]
     """The rule packages that decide."""
     files: tuple[str, ...]
+    may_hold: bool = True
+    """False only where it is certain that no request is ever answered with a hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,3 +139,5 @@ class EngineHealth:
     revision: str = ""
     problem: str = ""
     """The last thing that went wrong, one line; empty when the last load and worker start succeeded."""
+    may_hold: bool = True
+    """Whether a rule could hold a call. True also while nothing is in force: what is loaded next may."""

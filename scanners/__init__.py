@@ -1,1 +1,1 @@
-"""Text and JSON in, findings out. Pure; no scanner decides. The engines arrive with the content pipeline."""
+"""Text and JSON in, findings and redacted views out. Pure; no scanner decides what happens to a call."""

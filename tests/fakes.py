@@ -13,7 +13,7 @@ from gateway.bridge.inputs import InputAnswer, InputAsk
 from gateway.core.call import Call, canonical_call
 from gateway.core.definition import Definition, Kind, Listed, RefusedDefinition, parse_definition
 from gateway.core.principal import Caller, Principal, Subject
-from gateway.core.record import Record
+from gateway.core.record import Record, Recorded
 from gateway.core.seal import Seal
 from gateway.core.strict_json import read_json
 from gateway.enforcement import Enforcement, EnforcementSettings
@@ -23,7 +23,6 @@ from gateway.inputs.values import RoundSettings
 from gateway.passage.passage import NOBODY, AgentSide
 from gateway.ports import (
     AskSink,
-    CallEnd,
     Listing,
     Notice,
     NoticeSink,
@@ -33,6 +32,8 @@ from gateway.ports import (
     UpstreamHealth,
 )
 from policies.model import Denial, Duty, HoldRule, Verdict
+from tests.held_fakes import NobodyDecides
+from tests.telemetry_fakes import KeptTelemetry
 
 NOON_US = 1_790_000_000_000_000
 """2026-09-21 14:13:20 UTC, a Monday."""
@@ -152,7 +153,7 @@ class JournalTrail:
         self.fails = False
         self.gate: asyncio.Event | None = None
 
-    async def append(self, *records: Record) -> tuple[int, ...]:
+    async def append(self, *records: Record) -> tuple[Recorded, ...]:
         if self.gate is not None:
             await self.gate.wait()
         if self.fails:
@@ -162,13 +163,18 @@ class JournalTrail:
     def enqueue(self, *records: Record) -> None:
         self._keep(records)
 
-    def _keep(self, records: tuple[Record, ...]) -> tuple[int, ...]:
+    def _keep(self, records: tuple[Record, ...]) -> tuple[Recorded, ...]:
         first = len(self.records)
         for record in records:
             self.records.append(record)
             said = record.members.get("effect") or record.members.get("status") or record.members.get("code")
             self.journal.append(f"{record.kind}:{said}" if said else record.kind)
-        return tuple(range(first, len(self.records)))
+        return tuple(
+            Recorded(
+                seq=seq, payloads={one.name: {"payload": f"{seq}-{one.name}"} for one in record.payloads}
+            )
+            for seq, record in enumerate(records, first)
+        )
 
     def of(self, kind: str) -> list[Mapping[str, Any]]:
         return [record.members for record in self.records if record.kind == kind]
@@ -318,22 +324,6 @@ class FixedCatalogue:
         return ()
 
 
-class KeptTelemetry:
-    """Keeps how calls ended."""
-
-    def __init__(self) -> None:
-        self.ends: list[CallEnd] = []
-
-    def call_started(self, method: str, target: str, caller: Caller) -> Any:
-        return target
-
-    def outgoing(self, span: Any, caller: Caller) -> Mapping[str, str]:
-        return dict(caller.trace)
-
-    def call_ended(self, span: Any, end: CallEnd) -> None:
-        self.ends.append(end)
-
-
 class Desk:
     """One enforcement flow with stand-ins all round; change its parts before calling ``handle``."""
 
@@ -354,6 +344,7 @@ class Desk:
         self.clock = HandClock()
         self.catalogue = FixedCatalogue(*((definition(),) if offered is None else offered))
         self.seal = Seal(bytes(range(64)))
+        self.new_call_id = Counted()
         self.rounds = InputRounds(
             policy=self.policy,
             audit=self.audit,
@@ -376,11 +367,17 @@ class Desk:
             upstreams={"orders": self.upstream},
             telemetry=self.telemetry,
             rounds=self.rounds,
+            held=NobodyDecides(),
+            keys=NobodyDecides(),
             settings=EnforcementSettings(call_deadline_s={"orders": 5.0}, shadow=shadow, zone=datetime.UTC),
             clock_us=self.clock.us,
             monotonic_s=self.clock.s,
-            new_call_id=Counted(),
+            new_call_id=self.new_call_id,
         )
+
+    def connect(self, flow: Any) -> None:
+        """From now on what policy holds is held."""
+        self.enforcement._held, self.enforcement._keys = flow.approval, flow.keys
 
     async def refund(self, principal: Principal = ANA, **arguments: Any) -> Any:
         given = arguments or {"order_id": "A-1", "amount": 40}

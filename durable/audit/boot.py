@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 class Holding:
     """A data directory that is ours, open and recovered."""
 
+    layout: Layout
     lock: DirectoryLock
     journal: Journal
     payloads: PayloadStore
@@ -67,6 +68,7 @@ def take_over(
         master = make_master_key(master_key, payloads=layout.payloads, random_bytes=random_bytes)
         keyring = Keyring(layout.keys, master, files=files, random_bytes=random_bytes)
         holding = Holding(
+            layout=layout,
             lock=lock,
             journal=(journal := Journal(layout, files=files, segment_bytes_max=limits.segment_bytes_max)),
             payloads=PayloadStore(

@@ -34,6 +34,7 @@ NOT_SENT = "not_sent"
 LOG_CREATED = "log_created"
 RECOVERED = "recovered"
 SUBJECT_ERASED = "subject_erased"
+PAYLOADS_REMOVED = "payloads_removed"
 JOINED_BY_CALL = frozenset({INTENT, OUTCOME, NOT_SENT})
 """Kinds that must name their ``call``."""
 OWN_TENANT = ""
@@ -54,7 +55,7 @@ class PayloadDraft:
     """Whose value it is; erasing this subject of this tenant destroys it."""
     body: bytes
     durable: bool = False
-    """Sync the sealed value before the line, instead of within a second."""
+    """Somebody will need it again: keep it whole, and sync it before the line instead of within a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class Appended:
     """Its RFC 6962 leaf hash."""
     at_us: int
     """Unix microseconds as stored; never before the entry in front of it."""
+    payloads: Mapping[str, Any]
+    """The commitments under which its values are found, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,9 @@ class StoredLine(msgspec.Struct, frozen=True, kw_only=True):
     code: Any = None
     origin: Any = None
     key: Any = None
+    status: Any = None
+    hold: Any = None
+    fence: Any = None
 
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -240,7 +246,7 @@ def place(
         at_us = max(at_us, prepared.at_us)
         stored = line(prepared, seq=seq, group=first_seq, at_us=at_us, commitments=committed)
         lines.append(stored)
-        appended.append(Appended(seq=seq, leaf=leaf_hash(stored), at_us=at_us))
+        appended.append(Appended(seq=seq, leaf=leaf_hash(stored), at_us=at_us, payloads=committed))
     return Placed(lines=tuple(lines), appended=tuple(appended), clock_behind_us=behind_us)
 
 

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import hmac
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,13 +42,24 @@ class DataKey:
 
 
 class MasterKey:
-    """32 bytes from a file, and what is derived from them."""
+    """What the master key's file says, and what is derived from it.
 
-    def __init__(self, key: bytes) -> None:
+    The first 32 bytes name subjects and key digests, for the life of the log. They wrap data keys as well
+    until the key is rotated; then the last 32 bytes do, and what is in between opens keys that a rotation
+    has not reached yet.
+    """
+
+    def __init__(self, content: bytes) -> None:
         """Take the file's content."""
-        if len(key) != KEY_BYTES:
-            raise KeyUnusable(f"a master key has {KEY_BYTES} bytes, not {len(key)}")
-        self.wrapping = AESGCM(hmac.digest(key, b"toolgate audit wrapping key", hashlib.sha256))
+        if not content or len(content) % KEY_BYTES:
+            raise KeyUnusable(f"a master key has {KEY_BYTES} bytes, not {len(content)}")
+        parts = [content[at : at + KEY_BYTES] for at in range(0, len(content), KEY_BYTES)]
+        key = parts[0]
+        self.wrappings = tuple(
+            AESGCM(hmac.digest(part, b"toolgate audit wrapping key", hashlib.sha256))
+            for part in reversed(parts[1:] or parts)
+        )
+        """The current one first."""
         self.digest_key = hmac.digest(key, b"toolgate audit digest key", hashlib.sha256)
         self._naming = hmac.digest(key, b"toolgate audit subject tag", hashlib.sha256)
 
@@ -89,6 +101,11 @@ def make_master_key(path: Path, *, payloads: Path, random_bytes: Callable[[int],
     return read_master_key(path)
 
 
+def replace_key_file(path: Path, content: bytes) -> None:
+    """Put other content in place, whole or not at all, durably. Raises OSError."""
+    _write_durably(path, content)
+
+
 class Keyring:
     """The data keys of one log, one file each, created when a subject's first value is sealed."""
 
@@ -109,22 +126,38 @@ class Keyring:
             return None
         if not any(stored):
             return None  # Destruction overwrote it and was interrupted before the removal.
+        key_id = stored[:_KEY_ID_BYTES]
+        return DataKey(key_id, tag, AESGCM(self._unwrapped(stored, tag)))
+
+    def _unwrapped(self, stored: bytes, tag: bytes) -> bytes:
         key_id, nonce = stored[:_KEY_ID_BYTES], stored[_KEY_ID_BYTES : _KEY_ID_BYTES + _NONCE_BYTES]
-        try:
-            opened = self._master.wrapping.decrypt(
-                nonce, stored[_KEY_ID_BYTES + _NONCE_BYTES :], tag + key_id
-            )
-        except (InvalidTag, ValueError) as exc:
-            raise KeyUnusable(f"{self._path(tag)} does not open with this master key") from exc
-        return DataKey(key_id, tag, AESGCM(opened))
+        for wrapping in self._master.wrappings:
+            with suppress(InvalidTag, ValueError):
+                return wrapping.decrypt(nonce, stored[_KEY_ID_BYTES + _NONCE_BYTES :], tag + key_id)
+        raise KeyUnusable(f"{self._path(tag)} does not open with this master key")
 
     def make(self, tag: bytes) -> DataKey:
         """Create a subject's key; it is durable before anything is sealed with it. Raises OSError."""
-        key_id, nonce, key = (self._random_bytes(n) for n in (_KEY_ID_BYTES, _NONCE_BYTES, KEY_BYTES))
-        _write_durably(
-            self._path(tag), key_id + nonce + self._master.wrapping.encrypt(nonce, key, tag + key_id)
-        )
+        key_id, key = self._random_bytes(_KEY_ID_BYTES), self._random_bytes(KEY_BYTES)
+        self._write(tag, key_id, key)
         return DataKey(key_id, tag, AESGCM(key))
+
+    def wrap_again(self) -> int:
+        """Wrap every data key with the current wrapping key; how many there are.
+
+        Raises KeyUnusable, OSError.
+        """
+        paths = sorted(self._directory.glob("*.key"))
+        for path in paths:
+            tag, stored = bytes.fromhex(path.stem), path.read_bytes()
+            if any(stored):
+                self._write(tag, stored[:_KEY_ID_BYTES], self._unwrapped(stored, tag))
+        return len(paths)
+
+    def _write(self, tag: bytes, key_id: bytes, key: bytes) -> None:
+        nonce = self._random_bytes(_NONCE_BYTES)
+        wrapped = self._master.wrappings[0].encrypt(nonce, key, tag + key_id)
+        _write_durably(self._path(tag), key_id + nonce + wrapped)
 
     def destroy(self, tag: bytes) -> None:
         """Overwrite and remove a key, durably; nothing happens if there is none. Raises OSError.

@@ -28,8 +28,10 @@ class Limits:
     segment_bytes_max: int = 64 * MIB
     """A segment takes no further group beyond this."""
     payload_segment_bytes_max: int = 256 * MIB
+    payload_segment_us: int = 24 * 60 * 60 * 1_000_000
+    """A payload file takes no further value so long after its first: retention removes whole files."""
     payload_bytes_max: int = MIB
-    """Of one value; a longer one is stored cut, with length and digest of the whole."""
+    """Of one value; a longer one is stored cut, with length and digest of the whole, unless it is durable."""
     ballast_bytes: int = MIB
     sync_deadline_s: float = 2.0
     """From handing over to acknowledgement; later means refused."""

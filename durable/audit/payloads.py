@@ -72,6 +72,8 @@ class PayloadStore:
         self._descriptor = -1
         self._number = 0
         self._size_bytes = 0
+        self._first_us = 0
+        """When the file got its first value of this process; 0 before that."""
         self.unsynced_bytes = 0
 
     def open(self) -> None:
@@ -94,8 +96,9 @@ class PayloadStore:
         """Seal and write the payloads of these entries; returns each entry's commitments by name."""
         if not any(prepared.draft.payloads for prepared in entries):
             return [{} for _ in entries]
-        if self._size_bytes >= self._limits.payload_segment_bytes_max:
+        if self._is_full(entries[0].at_us):
             self._roll()
+        self._first_us = self._first_us or entries[0].at_us
         buffer = bytearray()
         commitments = [
             {
@@ -132,7 +135,7 @@ class PayloadStore:
         key = self._key(tenant, payload.subject)
         random = self._random_bytes(sealing.RANDOM_BYTES)
         marker, salt = random[: sealing.MARKER_BYTES], random[-sealing.SALT_BYTES :]
-        kept = payload.body[: self._limits.payload_bytes_max]
+        kept = payload.body if payload.durable else payload.body[: self._limits.payload_bytes_max]
         commitment = {
             "payload": f"{self._number:06d}-{self._size_bytes + len(buffer):012d}-{marker.hex()}",
             "sha256": sealing.commitment(salt, payload.body),
@@ -155,6 +158,10 @@ class PayloadStore:
             self._keys.move_to_end((tenant, subject))
         return key
 
+    def _is_full(self, now_us: int) -> bool:
+        aged = self._first_us and now_us - self._first_us >= self._limits.payload_segment_us
+        return bool(self._size_bytes and aged) or self._size_bytes >= self._limits.payload_segment_bytes_max
+
     def _roll(self) -> None:
         self.sync()
         self.close()
@@ -165,6 +172,7 @@ class PayloadStore:
         self._descriptor = self._files.open_append(self._path())
         self._files.sync_directory(self._directory)
         self._size_bytes = self._files.size_bytes(self._descriptor)
+        self._first_us = 0
 
     def _path(self) -> Path:
         return self._directory / f"{self._number:06d}.sealed"

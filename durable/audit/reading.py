@@ -119,6 +119,31 @@ def show(directory: Path, prefix: str, *, tenant: str | None = None) -> Shown:
     return Shown(call=call, tenant=owner, entries=tuple(group))
 
 
+def story(directory: Path, prefix: str, *, tenant: str | None = None) -> tuple[Entry, ...]:
+    """Everything about the one held call whose id begins like this: requests, events, attempts, reads.
+
+    Raises:
+        UnknownCall: there is none.
+        AmbiguousCall: there are several.
+    """
+    found: dict[str, list[Entry]] = {}
+    needle = b'"hold":' + json.dumps(prefix, ensure_ascii=False).encode()[:-1]
+    for located in located_lines(directory, needle=needle):
+        hold = located.stored.hold
+        if isinstance(hold, str) and hold.startswith(prefix) and tenant in {None, located.stored.tenant}:
+            found.setdefault(hold, []).append(_entry(located))
+    found = {prefix: found[prefix]} if prefix in found else found
+    if not found:
+        raise UnknownCall(f"no hold id begins with {prefix!r}", next_step="list calls with the log command")
+    if len(found) > 1:
+        raise AmbiguousCall(
+            f"{len(found)} hold ids begin with {prefix!r}",
+            candidates=tuple(found)[:CANDIDATES_MAX],
+            next_step="give more of the id",
+        )
+    return tuple(next(iter(found.values())))
+
+
 def unresolved(directory: Path, *, tenant: str | None = None) -> tuple[UnresolvedIntent, ...]:
     """Allowed calls without outcome, in order: they may have happened. Those under way are among them."""
     intents = OpenIntents()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from durable.audit.attempts import HoldAttempts
 from durable.audit.entry import LOG_CREATED, SUBJECT_ERASED, read_line, unix_us
 from durable.audit.intents import OpenIntents
 from durable.audit.layout import list_segments
@@ -65,6 +66,7 @@ class Recovered:
     origin: str | None = None
     """As the first entry states it; None in a new log, or when recovery began later."""
     intents: OpenIntents = field(default_factory=OpenIntents)
+    attempts: HoldAttempts = field(default_factory=HoldAttempts)
     erased_keys: set[str] = field(default_factory=set)
 
 
@@ -119,6 +121,7 @@ def _take(found: Recovered, entry: StoredLine, stored: bytes) -> None:
     end.size_bytes += len(stored) + 1
     end.at_us = max(end.at_us, unix_us(entry.at))
     found.intents.see(entry)
+    found.attempts.see(entry)
     if entry.kind == LOG_CREATED and entry.seq == 0:
         found.origin = str(entry.origin)
     elif entry.kind == SUBJECT_ERASED:

@@ -12,18 +12,35 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from durable.audit.boot import take_over
-from durable.audit.entry import INTENT, SUBJECT_ERASED, Draft, prepare
+from durable.audit.entry import (
+    INTENT,
+    OWN_TENANT,
+    PAYLOADS_REMOVED,
+    SUBJECT_ERASED,
+    Draft,
+    prepare,
+    rfc3339,
+)
 from durable.audit.group import Erasure, Handover, Refused, Written, not_sent
 from durable.audit.health import AuditHealth
 from durable.audit.limits import APPEND_BYTES_MAX, APPEND_PAYLOAD_BYTES_MAX, Limits
+from durable.audit.retention import remove_older
 from durable.audit.writer import Writer
-from durable.errors import AuditClosed, AuditQueueFull, AuditSyncSlow, AuditUnavailable, DraftRefused
+from durable.errors import (
+    AuditClosed,
+    AuditQueueFull,
+    AuditSyncSlow,
+    AuditUnavailable,
+    DraftRefused,
+    audit_error,
+)
 from durable.files import SystemFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from durable.audit.attempts import Attempt
     from durable.audit.boot import Holding
     from durable.audit.entry import Appended
     from durable.audit.intents import UnresolvedIntent
@@ -90,6 +107,8 @@ class AuditLog:
     ) -> None:
         """Use ``open``."""
         self.unresolved_at_open: tuple[UnresolvedIntent, ...] = holding.recovered.intents.unresolved()
+        self.attempts_at_open: Mapping[str, Attempt] = holding.recovered.attempts.last
+        """What the log says of each held call that was ever begun."""
         self._holding = holding
         self._clock = clock
         self._limits = limits
@@ -165,6 +184,20 @@ class AuditLog:
         erasure = Erasure(tenant=tenant, subject=subject, key=key)
         (appended,) = await self._append((draft,), erasure=erasure)
         return appended
+
+    async def remove_payloads(self, *, before_us: int) -> tuple[str, ...]:
+        """Remove files of sealed values that are older than that, and record it.
+
+        Raises:
+            AuditUnavailable: it could not be recorded, so nothing was removed; or the storage failed.
+        """
+        layout, files = self._holding.layout, SystemFiles()
+        members = {"before": rfc3339(before_us)}
+        await self.append(Draft(PAYLOADS_REMOVED, members, OWN_TENANT))
+        try:
+            return await asyncio.to_thread(remove_older, layout, before_us=before_us, files=files)
+        except OSError as exc:
+            raise audit_error(exc) from exc
 
     def health(self) -> AuditHealth:
         """The state now, without I/O."""

@@ -17,9 +17,12 @@ VERBS = {
     "init": ("gateway.cli.init", "init", "Write a toolgate.yaml and a policy to start from."),
     "config": ("gateway.cli.config", "config", "Check, show and describe the configuration."),
     "call": ("gateway.cli.call", "call", "Call a tool through the running gateway, as an agent would."),
+    "approvals": ("gateway.cli.approvals.commands", "approvals", "Look at held calls and decide them."),
     "audit": ("gateway.cli.audit", "audit", "Read the audit log."),
     "stdio": ("gateway.cli.stdio", "stdio", "Offer the gateway to a client that only speaks stdio."),
     "token": ("gateway.cli.token", "token", "Make an access token for an agent."),
+    "reviewer": ("gateway.cli.reviewer", "reviewer", "Make a token for a person who decides held calls."),
+    "login": ("gateway.cli.login", "login", "Print a link that logs you in to the people port, once."),
 }
 
 EXIT_PROBLEM = 2

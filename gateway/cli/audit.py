@@ -52,20 +52,25 @@ def tail(config_path: Path, count: int, tenant: str | None, *, follow: bool, as_
 @config_option
 @json_option
 def show(call: str, config_path: Path, *, as_json: bool) -> None:
-    """Everything the log says about one CALL; the beginning of its id is enough."""
+    """Everything the log says about one CALL or held call; the beginning of its id is enough."""
     from durable.audit import reading
     from durable.errors import AmbiguousCall, UnknownCall
 
     data = _data(config_path)
     try:
-        shown = reading.show(data, call)
+        try:
+            entries = reading.show(data, call).entries
+        except UnknownCall:
+            entries = reading.story(data, call)
     except AmbiguousCall as error:
         raise ConfigurationError(
             error.reason, next_step="toolgate audit show " + error.candidates[0]
         ) from error
     except UnknownCall as error:
-        raise ConfigurationError(error.reason, next_step="toolgate audit tail") from error
-    for entry in shown.entries:
+        raise ConfigurationError(
+            f"no call and no held call begins with {call!r}", next_step="toolgate audit tail"
+        ) from error
+    for entry in entries:
         if as_json:
             click.echo(json.dumps(_as_object(entry)))
         else:
@@ -93,6 +98,27 @@ def unresolved(config_path: Path, *, as_json: bool) -> None:
             )
     if not found and not as_json:
         click.echo("none: every allowed call has its outcome")
+
+
+@audit.command(name="rotate-key")
+@config_option
+def rotate_key(config_path: Path) -> None:
+    """Wrap the keys of sealed values with a new master key. The gateway must not run meanwhile."""
+    import secrets
+
+    from durable.audit.rotation import rotate_master_key
+    from durable.errors import DurableError
+    from gateway.data import KEYS, MASTER_KEY
+
+    data = _data(config_path)
+    path = data / KEYS / MASTER_KEY
+    try:
+        count = rotate_master_key(data, path, random_bytes=secrets.token_bytes)
+    except DurableError as error:
+        raise ConfigurationError(error.reason, next_step=error.next_step) from error
+    click.echo(
+        f"{count} keys are wrapped with a new master key in {path}; older copies of it open nothing new"
+    )
 
 
 def _data(config_path: Path) -> Path:
@@ -132,8 +158,12 @@ def _summary(members: dict[str, Any]) -> str:
         call,
         str(members.get("tool") or f"{members.get('method', '')} {members.get('target', '')}".strip()),
         str(members.get("effect", "")),
-        str(members.get("status", "")),
+        str(members.get("event") or members.get("status", "")),
     ]
+    if members.get("event"):
+        words.append(f"by {members.get('actor', '')}")
+    if members.get("hold"):
+        words.append(f"hold {str(members['hold'])[:12]}")
     if members.get("would"):
         words.append(f"(would {members['would']})")
     words += [str(members.get("code", "")), str(members.get("subject", ""))]

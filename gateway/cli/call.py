@@ -42,7 +42,14 @@ def call(
         )
     parsed = dict(_pair(one) for one in arguments)
     connection = connection_from(config_path, token)
-    answer = asyncio.run(connection.call(upstream, name, parsed))
+    said_so: list[bool] = []
+
+    def waits() -> None:
+        if not said_so:
+            click.echo("waiting for a person's approval; Ctrl-C stops waiting, not the call", err=True)
+            said_so.append(True)
+
+    answer = asyncio.run(connection.call(upstream, name, parsed, on_wait=waits))
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False))
     else:

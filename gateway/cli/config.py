@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.options import config_option
+from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from gateway.config.loading import Configuration
 
 SECRET_SHOWN = "(set)"
 
@@ -31,6 +34,7 @@ def check(config_path: Path) -> None:
 
     configuration = load_configuration(config_path)
     loaded = asyncio.run(check_policy(configuration))
+    _check_approvers(configuration)
     for notice in configuration.notices:
         click.echo(f"note: {notice}")
     settings = configuration.settings
@@ -40,6 +44,33 @@ def check(config_path: Path) -> None:
     click.echo(
         f"ok: policy {loaded.revision[:12]} with {len(loaded.packages)} rule packages ({loaded.compiler})"
     )
+
+
+def _check_approvers(configuration: Configuration) -> None:
+    """A call that is held for somebody who does not exist can only be denied: better to know now.
+
+    Raises:
+        ConfigurationError: every place in the policy that names nobody who is there.
+    """
+    from gateway.app import policy_source
+    from policies.approvers import named_approvers
+    from policies.sources import read_source
+
+    reviewers = configuration.settings.reviewers
+    if not reviewers:
+        return  # The one person there is stands for every name.
+    there = {name for one in reviewers for name in (one.id, *one.roles, *one.groups)}
+    source = policy_source(configuration)
+    lines = [
+        f"{source / named.file}:{named.row}: nobody is called {' or '.join(named.names)}, "
+        "so no call that this rule holds could ever be approved"
+        for named in named_approvers(read_source(source))
+        if there.isdisjoint(named.names)
+    ]
+    if lines:
+        raise ConfigurationError(
+            "\n".join(lines), next_step="give a reviewer that role in the configuration, or name another"
+        )
 
 
 @config.command()
@@ -53,6 +84,9 @@ def show(config_path: Path) -> None:
     for upstream in value["upstreams"].values():
         upstream["headers"] = dict.fromkeys(upstream["headers"], SECRET_SHOWN)
         upstream["env"] = dict.fromkeys(upstream["env"], SECRET_SHOWN)
+    for hook in value["webhooks"].values():
+        # Of a chat the address itself is the secret.
+        hook |= {name: SECRET_SHOWN for name in ("url", "secret", "previous_secret") if hook.get(name)}
     value["data"] = str(configuration.data)
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 

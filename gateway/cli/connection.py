@@ -17,7 +17,7 @@ from gateway.egress import Destination, Egress, EgressSettings
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from gateway.egress import HttpAnswer
@@ -43,19 +43,33 @@ class Connection:
             headers=headers,
         )
 
-    async def call(self, upstream: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """One ``tools/call``; returns the JSON-RPC response.
+    async def call(
+        self, upstream: str, tool: str, arguments: dict[str, Any], *, on_wait: Callable[[], None]
+    ) -> dict[str, Any]:
+        """One ``tools/call`` with all its rounds of waiting; returns the JSON-RPC response.
+
+        ``on_wait`` is called before each further round: a person has to decide.
 
         Raises:
             UpstreamError: the gateway cannot be reached or does not answer as one.
         """
+        params: dict[str, Any] = {"name": tool, "arguments": arguments}
+        while True:
+            answer = await self._round(upstream, tool, params)
+            result = answer.get("result", {})
+            if result.get("resultType") != "input_required" or "inputRequests" in result:
+                return answer
+            on_wait()
+            params["requestState"] = result["requestState"]
+
+    async def _round(self, upstream: str, tool: str, params: dict[str, Any]) -> dict[str, Any]:
         envelope = {
             META_VERSION: MODERN,
             META_CLIENT: {"name": "toolgate-cli", "version": "1"},
             META_CAPABILITIES: {},
         }
-        params = {"name": tool, "arguments": arguments, "_meta": envelope}
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {**params, "_meta": envelope}}
+        body = json.dumps(message).encode()
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gateway.errors import ConfigurationError
+from gateway.packages import STARTER_POLICY
 
 CONFIG = """\
 # toolgate's configuration. Every setting: toolgate config schema
@@ -16,30 +17,20 @@ upstreams:
   # or a child process:
   #   files: {command: [npx, -y, "@modelcontextprotocol/server-filesystem", .], read_only: [read_file]}
 
+# Who decides the calls that policy holds. Without any you are the one person who does.
+# reviewers:
+#   - {id: lea@example.com, token: "sha256:...", roles: [reviewer]}   # toolgate reviewer new
+
 policy: {path: ./policies}
-"""
-
-POLICY = """\
-# Who may call what. Save while the gateway runs: it takes effect at once.
-package toolgate.rules.main
-
-import rego.v1
-
-# Tools the operator listed as read_only in toolgate.yaml.
-allow if "read_only" in input.resource.labels
-
-# Everything else waits for a person.
-hold contains {"code": "not_read_only", "by": "reviewer", "why": "this tool can change something"} if {
-\tnot "read_only" in input.resource.labels
-}
 """
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 def init(folder: Path) -> None:
-    """Write toolgate.yaml and policies/main.rego into FOLDER; never over an existing file."""
-    written = {folder / "toolgate.yaml": CONFIG, folder / "policies" / "main.rego": POLICY}
+    """Write toolgate.yaml and policies/starter.rego into FOLDER; never over an existing file."""
+    starter = (STARTER_POLICY / "starter.rego").read_text("utf-8")
+    written = {folder / "toolgate.yaml": CONFIG, folder / "policies" / "starter.rego": starter}
     taken = [path for path in written if path.exists()]
     if taken:
         raise ConfigurationError(

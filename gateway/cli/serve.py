@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import secrets
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from gateway.cli.options import config_option
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gateway.app import Gateway
+    from gateway.app import Gateway, Started
     from gateway.config.loading import Configuration
 
 EXIT_SECOND_SIGNAL = 130
@@ -34,6 +35,7 @@ def serve(config_path: Path, log_level: str) -> None:
 
     configuration = load_configuration(config_path)
     logger = start_logging(level=log_level)
+    shown_once = new_local_reviewer(configuration)
 
     async def run() -> None:
         from gateway.app import Gateway
@@ -43,7 +45,7 @@ def serve(config_path: Path, log_level: str) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _on_signal, stop)
         async with Gateway(configuration, logger=logger, environ=os.environ) as gateway:
-            announce(gateway, configuration)
+            announce(gateway, configuration, shown_once)
             # What is alive now lives as long as the process: a collection in the middle of a call
             # need not look at it again.
             gc.freeze()
@@ -63,7 +65,27 @@ def _on_signal(stop: asyncio.Event) -> None:
     stop.set()
 
 
-def announce(gateway: Gateway, configuration: Configuration) -> None:
+def new_local_reviewer(configuration: Configuration) -> str:
+    """In single-user mode, the first time on a terminal: the one person's token, which is written nowhere.
+
+    Only a terminal is shown it: output that goes into a file could be read by an agent.
+    """
+    from gateway.data import prepare_directory
+    from gateway.identity.reviewers import new_reviewer_token
+    from gateway.identity.tokens import token_hash
+    from gateway.reviewer_token import read_reviewer_hash, write_reviewer_hash
+
+    if configuration.settings.reviewers or configuration.shadow or not sys.stdout.isatty():
+        return ""
+    prepare_directory(configuration.data)
+    if read_reviewer_hash(configuration.data) is not None:
+        return ""
+    token = new_reviewer_token(secrets.token_bytes(32))
+    write_reviewer_hash(configuration.data, token_hash(token))
+    return token
+
+
+def announce(gateway: Gateway, configuration: Configuration, shown_once: str) -> None:
     """What an operator needs in the first ten seconds, on stdout."""
     started = gateway.started
     lines = []
@@ -80,6 +102,7 @@ def announce(gateway: Gateway, configuration: Configuration) -> None:
             f"note: {started.unresolved_calls} earlier calls may have happened without a recorded outcome; "
             "list them with: toolgate audit unresolved"
         )
+    lines += _approvals(started, shown_once)
     header = ""
     if started.token_file is not None:
         made = "made just now" if started.token_created else "kept from the last start"
@@ -94,3 +117,24 @@ def announce(gateway: Gateway, configuration: Configuration) -> None:
     ]
     click.echo("\n".join(lines))
     sys.stdout.flush()
+
+
+def _approvals(started: Started, shown_once: str) -> list[str]:
+    lines = []
+    if shown_once:
+        lines += [
+            "you:    your reviewer token, shown this once and kept nowhere. It decides held calls, so",
+            f"        put it where no agent can read it:  {shown_once}",
+        ]
+    elif not started.reviewer_known:
+        lines.append(
+            "note: nobody can decide held calls yet; make your token with: toolgate reviewer new --local"
+        )
+    if started.open_holds:
+        lines.append(f"note: {started.open_holds} held calls are open: toolgate approvals ls")
+    if started.unknown_holds:
+        lines.append(
+            f"note: of {started.unknown_holds} held calls nobody knows what came of them: "
+            "toolgate approvals ls --status outcome_unknown"
+        )
+    return lines

@@ -71,6 +71,11 @@ def _load(path: Path, environ: Mapping[str, str] | None) -> Configuration:
         value["upstreams"] = expand_variables(
             document, ("upstreams",), _mapping(document, value.get("upstreams"), "upstreams"), environ
         )
+        if "webhooks" in value:
+            # An address or secret of a receiver belongs no more into the file than that of an upstream.
+            value["webhooks"] = expand_variables(
+                document, ("webhooks",), _mapping(document, value["webhooks"], "webhooks"), environ
+            )
         imported = value.get("import")
         if isinstance(imported, str):
             other = read_document((path.parent / imported).resolve())
@@ -145,12 +150,17 @@ def _refuse_look_alikes(settings: Settings, origins: _Origins) -> None:
 
 def _refuse_shared_tokens(document: Document, settings: Settings) -> None:
     seen: dict[str, str] = {}
-    for index, agent in enumerate(settings.agents):
-        other = seen.setdefault(agent.token, agent.name)
-        if other is not agent.name:
+    tokens = [(("agents", index, "token"), one.name, one.token) for index, one in enumerate(settings.agents)]
+    tokens += [
+        (("reviewers", index, "token"), one.id, one.token) for index, one in enumerate(settings.reviewers)
+    ]
+    for place, name, token in tokens:
+        other = seen.setdefault(token, name)
+        if other is not name:
+            verb = "reviewer" if place[0] == "reviewers" else "token"
             raise ConfigurationError(
-                f"{document.where(('agents', index, 'token'))}: {agent.name} has the same token as {other}",
-                next_step="toolgate token new makes another one",
+                f"{document.where(place)}: {name} has the same token as {other}",
+                next_step=f"toolgate {verb} new makes another one",
             )
 
 

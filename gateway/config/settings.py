@@ -8,8 +8,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gateway.downstream.settings import WireSettings
-from gateway.identity.settings import AgentSettings
+from gateway.holding.settings import ApprovalSettings
+from gateway.identity.settings import AgentSettings, ReviewerSettings
+from gateway.people.settings import PeopleSettings
 from gateway.upstream.settings import UpstreamSettings
+from gateway.webhooks.settings import Webhooks
 
 
 def _address(text: str) -> str:
@@ -61,6 +64,9 @@ class AuditSettings(BaseModel):
     ballast_bytes: int = Field(
         1 << 20, ge=0, description="disk space kept back so that a full disk can be left"
     )
+    payload_retention_days: int | None = Field(
+        None, ge=31, description="sealed values older than this are removed; none: kept until erased"
+    )
     sync_deadline_s: float = Field(2.0, gt=0, description="a sync slower than this refuses calls")
 
 
@@ -75,6 +81,12 @@ class Settings(BaseModel):
     )
     agents: tuple[AgentSettings, ...] = Field((), description="who may call; none: one local agent is made")
     anonymous: Literal["refuse", "allow"] = Field("refuse", description="calls without token; loopback only")
+    reviewers: tuple[ReviewerSettings, ...] = Field(
+        (), description="who decides held calls; none: single-user mode, one local person"
+    )
+    approvals: ApprovalSettings = ApprovalSettings()
+    people: PeopleSettings = PeopleSettings()
+    webhooks: Webhooks = Field({}, description="who is told what happens to held calls, by name")
     policy: PolicySettings = PolicySettings()
     listen: ListenSettings = ListenSettings()
     limits: WireSettings = WireSettings()

@@ -56,11 +56,13 @@ SUPPORTED_DUTIES: frozenset[str] = frozenset()
 """What this gateway can carry out on a result. Grows with the content pipeline."""
 
 
-def decide(verdict: Verdict) -> Decision:
+def decide(verdict: Verdict, *, holds_met: bool = False) -> Decision:
     """Combine what the rules said: any denial denies; else any hold holds; else allow only if a rule allows.
 
     A duty that cannot be carried out is treated as a denial (AuthZEN obligations profile: unknown or
     failed means deny): a result that a rule wants redacted must not pass unredacted.
+
+    ``holds_met``: those whom the holds ask for have agreed, as the transaction that began the attempt found.
     """
     unknown = tuple(
         Reason(
@@ -81,6 +83,9 @@ def decide(verdict: Verdict) -> Decision:
     )
     if denials:
         effect, reasons = Effect.DENY, denials
+    elif verdict.holds and holds_met:
+        effect = Effect.ALLOW
+        reasons = tuple(Reason(code="approved", message=hold.code, rule=hold.rule) for hold in verdict.holds)
     elif verdict.holds:
         effect = Effect.HOLD
         reasons = tuple(Reason(code=hold.code, message=hold.why, rule=hold.rule) for hold in verdict.holds)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from gateway.core.methods import METHODS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.core.call import Call
     from gateway.core.definition import Definition
     from gateway.core.principal import Caller
@@ -20,7 +22,13 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 
 
 def evaluation_request(
-    call: Call, definition: Definition | None, caller: Caller, *, now_us: int, zone: datetime.tzinfo
+    call: Call,
+    definition: Definition | None,
+    caller: Caller,
+    *,
+    now_us: int,
+    zone: datetime.tzinfo,
+    approval: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The document that policy sees as ``input``.
 
@@ -31,6 +39,7 @@ def evaluation_request(
         caller: who asks, and from which workflow.
         now_us: microseconds since the Unix epoch.
         zone: the operator's time zone, for hours and weekdays.
+        approval: what people said, when a held call is evaluated again before it runs.
     """
     principal = caller.principal
     subject = principal.subject
@@ -56,6 +65,8 @@ def evaluation_request(
             "network": {"ip": caller.ip},
         },
     }
+    if approval is not None:
+        document["context"]["approval"] = dict(approval)
     if call.method == "tools/call":
         # Only here: a rule about a tool must not fire for a prompt of the same name.
         document["tool"] = {"id": call.target, "server": call.upstream, "name": call.name}

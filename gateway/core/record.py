@@ -25,6 +25,25 @@ class Payload:
     name: str
     subject: str
     body: bytes
+    durable: bool = False
+    """It will be needed again: kept whole, and durable before the entry that names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Where a record went."""
+
+    seq: int
+    payloads: Mapping[str, Any]
+    """The commitments under which its values are found, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Which held call an entry is about: the hold, and the number of the attempt to run it (0: none)."""
+
+    hold: str
+    fence: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +66,12 @@ def intent_record(
     forwarded: bool,
     mode: str,
     responses: bytes | None = None,
+    attempt: Attempt | None = None,
 ) -> Record:
     """What is about to be done and why; written before it is done.
 
-    ``responses`` are what the agent answered to questions of the upstream. ``effect`` says what is done.
+    ``responses`` are what the agent answered to questions of the upstream. ``attempt`` says which held call
+    it is about. ``effect`` says what is done.
     In shadow mode a call is forwarded whatever policy says; then
     ``would`` says what enforcing would have done.
     """
@@ -76,8 +97,12 @@ def intent_record(
     if definition is not None:
         members["definition"] = definition.digest
         members["digest"] = call_digest(call, principal, definition.digest)
-    members |= _workflow(caller.workflow)
-    payloads = [Payload(name="arguments", subject=principal.subject.id, body=call.arguments_json)]
+    members |= _workflow(caller.workflow) | _attempt(attempt)
+    # What is held will be run, or looked at, from where it lies.
+    held = attempt is not None and not attempt.fence
+    payloads = [
+        Payload(name="arguments", subject=principal.subject.id, body=call.arguments_json, durable=held)
+    ]
     if responses is not None:
         payloads.append(Payload(name="input_responses", subject=principal.subject.id, body=responses))
     return Record(kind="intent", tenant=principal.tenant, members=members, payloads=tuple(payloads))
@@ -115,6 +140,9 @@ def outcome_record(
     duration_us: int | None = None,
     body: bytes | None = None,
     is_error: bool = False,
+    attempt: Attempt | None = None,
+    kept: bool = False,
+    modern: bool = False,
 ) -> Record:
     """What became of it.
 
@@ -124,12 +152,16 @@ def outcome_record(
         caller: who asked.
         definition: what the agent was served for it.
         status: ``succeeded`` (it ran, also if the tool reports an error), ``failed`` (the upstream's
-            own protocol error), ``refused``, ``not_sent``, ``outcome_unknown``, ``input_required``
-            (the upstream asks for something first; the agent's next request carries on).
+            own protocol error), ``refused``, ``held`` (a person decides), ``repeated`` (answered from the
+            record of an earlier call), ``not_sent``, ``outcome_unknown``, ``input_required`` (the upstream
+            asks for something first; the agent's next request carries on).
         code: why, unless it succeeded.
         duration_us: from the send to the answer.
         body: the answer, sealed.
         is_error: the tool's own ``isError``.
+        attempt: which held call it was an attempt of.
+        kept: somebody will collect the answer from where it is sealed.
+        modern: the answer is in the form of 2026-07-28; said only of an attempt.
     """
     principal = caller.principal
     members: dict[str, Any] = {"call": call_id, **_target(call, definition), "status": status}
@@ -139,7 +171,11 @@ def outcome_record(
         members["code"] = code
     if is_error:
         members["is_error"] = True
-    payloads = () if body is None else (Payload(name="result", subject=principal.subject.id, body=body),)
+    members |= _attempt(attempt)
+    if attempt is not None and modern:
+        members["modern"] = True
+    subject = principal.subject.id
+    payloads = () if body is None else (Payload(name="result", subject=subject, body=body, durable=kept),)
     return Record(kind="outcome", tenant=principal.tenant, members=members, payloads=payloads)
 
 
@@ -156,6 +192,12 @@ def _target(call: Call, definition: Definition | None) -> dict[str, str]:
         )
         return {"target": f"{call.upstream}/{name}"}
     return {"target": call.target}
+
+
+def _attempt(attempt: Attempt | None) -> dict[str, Any]:
+    if attempt is None:
+        return {}
+    return {"hold": attempt.hold, "fence": attempt.fence} if attempt.fence else {"hold": attempt.hold}
 
 
 def _workflow(workflow: Workflow) -> dict[str, Any]:

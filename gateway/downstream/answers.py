@@ -70,7 +70,7 @@ class Answers:
         """The response to one governed request."""
         call = asked.call
         if answer.reply is not None:
-            return self._replied(request_id, asked, principal, answer.reply, modern=modern)
+            return self.replied(request_id, asked, principal, answer.reply, modern=modern)
         if answer.asked is not None:
             return Body(response(request_id, _input_required(answer.asked)))
         if answer.failure is not None:
@@ -95,9 +95,10 @@ class Answers:
             return Body(response(request_id, told.as_tool_error(modern=modern)))
         return Body(error_body(request_id, reported), reported["code"])
 
-    def _replied(
+    def replied(
         self, request_id: RequestId | None, asked: Asked, principal: Principal, reply: Reply, *, modern: bool
     ) -> Body:
+        """The response around an upstream's answer."""
         call = asked.call
         if reply.error is not None:
             error = agent_error(call.method, reply.error, from_modern=reply.modern, to_modern=modern)
@@ -113,6 +114,15 @@ class Answers:
         elif asked.about is not None:
             result = self._task_ids.renamed(principal, asked.about, result)
         return Body(response(request_id, result))
+
+    @staticmethod
+    def in_era(method: str, reply: Reply, *, modern: bool) -> tuple[bytes | None, bytes | None]:
+        """An upstream's answer in the agent's era, as a result or an error object."""
+        if reply.error is not None:
+            return None, agent_error(method, reply.error, from_modern=reply.modern, to_modern=modern)
+        result = reply.result or b"{}"
+        told = agent_result(METHODS[method], result, from_modern=reply.modern, to_modern=modern)
+        return told, None
 
 
 _ABOUT_THE_REQUEST = frozenset({METHOD_NOT_FOUND, INVALID_PARAMS, MISSING_CAPABILITY})
@@ -166,11 +176,10 @@ def _failure(call_id: str, failure: UpstreamError) -> _Told:
 def _denial(call_id: str, decision: Decision) -> _Told:
     reasons = [_reason(reason) for reason in decision.reasons]
     if decision.effect is Effect.HOLD:
+        # It was held before, or could be; in the middle of it nobody can be asked any more.
         code = "approval_required"
-        text = (
-            "NOT EXECUTED: this call needs a person's approval, and this gateway has no way to ask one yet. "
-        )
-        ends = "Do not try to reach the same effect another way"
+        text = "NOT EXECUTED: this call needs a person's approval, and cannot be carried on without one. "
+        ends = "Begin the call again"
     else:
         code = "denied"
         text = "DENIED by policy, not executed. "

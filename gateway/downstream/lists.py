@@ -32,15 +32,17 @@ _KIND_OF = {kind.method: kind for kind in Kind}
 class Lists:
     """Pages, encoded once for all who are shown the same."""
 
-    def __init__(self, visible: Visible, offered: Offered) -> None:
+    def __init__(self, visible: Visible, offered: Offered, own: Callable[[], tuple[bytes, ...]]) -> None:
         """Take what there is.
 
         Args:
             visible: ``(kind, upstream, caller)``: the definitions that a caller is shown on a route.
             offered: ``(kind, upstream)``: all of them.
+            own: the tools that the gateway itself offers at the moment.
         """
         self._visible = visible
         self._offered = offered
+        self._own = own
         self._pages: OrderedDict[tuple[Any, ...], tuple[tuple[Definition, ...], bytes]] = OrderedDict()
 
     async def page(self, message: Message, upstream: str | None, caller: Caller, *, modern: bool) -> bytes:
@@ -53,7 +55,8 @@ class Lists:
             raise InvalidParams("unknown cursor", next_step="list again without a cursor")
         kind = _KIND_OF[message.method]
         shown = await self._visible(kind, upstream, caller)
-        key = (kind, upstream, modern, len(shown), id(shown))
+        own = self._own() if kind is Kind.TOOL else ()
+        key = (kind, upstream, modern, len(shown), id(shown), own)
         kept = self._pages.get(key)
         # The tuple is kept beside its page, so its id cannot come to mean another one.
         if kept is None or kept[0] is not shown:
@@ -61,7 +64,7 @@ class Lists:
             if upstream is None and kind in {Kind.RESOURCE, Kind.TEMPLATE}:
                 # Of all, not of those shown: whose a URI is does not depend on who asks.
                 doubtful = _shared(self._offered(kind, None))
-            kept = (shown, _page(kind, shown, doubtful, aggregate=upstream is None, modern=modern))
+            kept = (shown, _page(kind, shown, doubtful, own, aggregate=upstream is None, modern=modern))
             self._pages[key] = kept
             if len(self._pages) > PAGES_KEPT_MAX:
                 self._pages.popitem(last=False)
@@ -69,13 +72,20 @@ class Lists:
 
 
 def _page(
-    kind: Kind, shown: tuple[Definition, ...], doubtful: frozenset[str], *, aggregate: bool, modern: bool
+    kind: Kind,
+    shown: tuple[Definition, ...],
+    doubtful: frozenset[str],
+    own: tuple[bytes, ...],
+    *,
+    aggregate: bool,
+    modern: bool,
 ) -> bytes:
     elements = [
         msgspec.Raw(served(one.raw, name=_name(kind, one) if aggregate else None, modern=modern))
         for one in shown
         if one.name not in doubtful and not (modern and kind is Kind.TOOL and needs_task(one.raw))
     ]
+    elements += [msgspec.Raw(one) for one in own]
     result: dict[str, Any] = {kind.member: elements}
     if modern:
         # Private: what is offered depends on who asks.

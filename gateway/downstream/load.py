@@ -46,14 +46,29 @@ class Load:
                 f"this agent has {mine} calls in flight, which is its limit; nothing was sent",
                 next_step="wait for one to finish, or raise limits.calls_per_principal_max",
             )
-        self._running[owner] = mine + 1
-        self.total += 1
+        self._enter(owner)
         try:
             yield
         finally:
-            self.total -= 1
-            left = self._running[owner] - 1
-            if left:
-                self._running[owner] = left
-            else:
-                del self._running[owner]
+            self._leave(owner)
+
+    @contextmanager
+    def aside(self, owner: PrincipalKey) -> Iterator[None]:
+        """A call in flight that only waits for a person: others may run in its place."""
+        self._leave(owner)
+        try:
+            yield
+        finally:
+            self._enter(owner)
+
+    def _enter(self, owner: PrincipalKey) -> None:
+        self._running[owner] = self._running.get(owner, 0) + 1
+        self.total += 1
+
+    def _leave(self, owner: PrincipalKey) -> None:
+        self.total -= 1
+        left = self._running[owner] - 1
+        if left:
+            self._running[owner] = left
+        else:
+            del self._running[owner]

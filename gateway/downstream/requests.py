@@ -9,6 +9,9 @@ from gateway.core.capabilities import TASKS_EXTENSION, speaks_tasks
 from gateway.core.definition import Kind
 from gateway.core.naming import SEPARATOR, is_tool_name, split_name
 from gateway.core.uri_template import is_uri
+from gateway.downstream import hold_tasks
+from gateway.downstream.approval_wait import wait_call
+from gateway.downstream.hold_words import WAIT_TOOL
 from gateway.downstream.message import only_members
 from gateway.errors import (
     CapabilityMissing,
@@ -115,6 +118,8 @@ class Requests:
         if not isinstance(arguments, dict):
             raise InvalidParams("arguments must be an object")
         unknown = UnknownTool if message.method == "tools/call" else UnknownPrompt
+        if name == WAIT_TOOL and message.method == "tools/call":
+            return _with_round(wait_call(arguments), params)
         where, found = self._split(name, upstream, unknown)
         task = params.get("task")
         if task is not None and not isinstance(task, dict):
@@ -174,6 +179,11 @@ class Requests:
         if modern and not speaks_tasks(capabilities):
             raise CapabilityMissing(f"extensions.{TASKS_EXTENSION}")
         task = self._task_ids.read(principal, _text(message.params, "taskId", message.method))
+        if task.upstream == hold_tasks.UPSTREAM:
+            # A held call is a task of ours, on whatever route it was begun.
+            return Asked(
+                canonical_call(message.method, task.upstream, task.tool, {"taskId": task.id}), about=task
+            )
         if task.upstream not in self._upstream_ids or upstream not in {None, task.upstream}:
             raise UnknownTask("no such task")
         arguments: dict[str, Any] = {"taskId": task.id}

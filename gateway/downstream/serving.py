@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gateway.downstream.errors import WireRefusal
@@ -9,7 +10,7 @@ from gateway.downstream.exchange import Exchange
 from gateway.downstream.notices import notice_sink, progress_token
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from gateway.core.principal import Caller, Principal
@@ -56,7 +57,18 @@ class Serving:
             on_notice=notice_sink(token, caller, exchange),
             wants_progress=token is not None,
             ask_agent=ask_agent,
+            aside=lambda: self._aside(post.principal),
         )
+
+    @contextmanager
+    def _aside(self, principal: Principal) -> Iterator[None]:
+        """A request that waits for a person is a stream, not a call in flight.
+
+        Raises:
+            Overloaded, AgentOverLimit: there are too many streams.
+        """
+        with self._streams.counted(principal.key), self.load.aside(principal.key):
+            yield
 
     async def serve_replay(
         self, replay: Replay, seen: int, principal: Principal, receive: Receive, send: Send

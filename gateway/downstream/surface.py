@@ -9,22 +9,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.core.methods import Way
+from gateway.core.naming import RESERVED_UPSTREAM
 from gateway.core.principal import Caller
 from gateway.core.workflow import read_workflow
+from gateway.downstream.delivery import Waiting
 from gateway.downstream.message import only_members
 from gateway.errors import GatewayError, Overloaded, UnknownMethod, UnsupportedMethod
 from gateway.passage.passage import AgentSide
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from gateway.core.call import Call
     from gateway.core.methods import Method
     from gateway.core.principal import Principal
     from gateway.downstream.announcements import Announcements
     from gateway.downstream.answers import Answers, Body
+    from gateway.downstream.delivery import Delivery
     from gateway.downstream.lists import Lists
-    from gateway.downstream.message import Message
+    from gateway.downstream.message import Message, RequestId
     from gateway.downstream.requests import Asked, Requests
     from gateway.downstream.subscriptions import Subscriptions
     from gateway.downstream.wire import HttpRequest, Receive, Send
@@ -78,6 +82,7 @@ class Surface:
     announcements: Announcements
     subscriptions: Subscriptions
     enforcement: Enforcement
+    delivery: Delivery
     first_listing: Callable[[str | None], Awaitable[None]]
     server_info: dict[str, str]
 
@@ -122,6 +127,7 @@ class Surface:
         *,
         on_notice: NoticeSink | None,
         wants_progress: bool,
+        aside: Callable[[], AbstractContextManager[None]],
         ask_agent: AskSink | None = None,
     ) -> Body:
         """Run the flow and put its answer into words. Only this method's errors are already recorded."""
@@ -134,14 +140,31 @@ class Surface:
             input_responses=asked.responses,
             task=asked.task,
         )
+        request_id = post.message.id
+        waiting = Waiting(on_notice, wants_progress, ask_agent, aside)
         try:
+            if asked.call.upstream == RESERVED_UPSTREAM:
+                return await self._own(request_id, asked, caller, waiting)
+            if (resumed := await self.delivery.resumed(asked, caller)) is not None:
+                hold, rounds = resumed
+                return await self.delivery.answer(request_id, asked, caller, hold, waiting, rounds=rounds)
             answer = await self.enforcement.handle(asked.call, caller, side)
+            if answer.hold is not None:
+                return await self.delivery.answer(request_id, asked, caller, answer.hold, waiting)
         except Overloaded:
             # Of the exchange, not of this call: the client is to wait and send it again.
             raise
         except GatewayError as error:
-            return self.answers.refused(post.message.id, asked, error, modern=modern)
-        return self.answers.body(post.message.id, asked, post.principal, answer, modern=modern)
+            return self.answers.refused(request_id, asked, error, modern=modern)
+        return self.answers.body(request_id, asked, post.principal, answer, modern=modern)
+
+    async def _own(
+        self, request_id: RequestId | None, asked: Asked, caller: Caller, waiting: Waiting
+    ) -> Body:
+        """What is the gateway's: a held call as a task, and the tool that waits for one."""
+        if asked.about is not None:
+            return await self.delivery.task(request_id, asked, caller)
+        return await self.delivery.waited_for(request_id, asked, caller, waiting)
 
     async def may_subscribe(self, call: Call, caller: Caller) -> bool:
         """Decide and, if allowed, carry out one subscription of a ``subscriptions/listen``."""

@@ -44,10 +44,14 @@ class TaskIds:
             raise UnknownTask("no such task") from error
         return Task(upstream, tool, task_id)
 
+    def sealed(self, principal: Principal, task: Task) -> str:
+        """The id that this agent knows a task by."""
+        content = json.dumps([task.upstream, task.tool, task.id]).encode()
+        return self._seal.close(PURPOSE, principal.key, content)
+
     def renamed(self, principal: Principal, task: Task, result: bytes) -> bytes:
         """A result with the id that this agent knows the task by."""
-        content = json.dumps([task.upstream, task.tool, task.id]).encode()
-        return renamed_task(result, self._seal.close(PURPOSE, principal.key, content))
+        return renamed_task(result, self.sealed(principal, task))
 
     def issued(self, principal: Principal, upstream: str, tool: str, result: bytes) -> bytes:
         """The result that begins a task, with the id that the agent will know it by."""

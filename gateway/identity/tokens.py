@@ -60,6 +60,12 @@ class TokenDirectory:
                 tenant=subject.tenant,
             )
 
+    def current(self, tenant: str, subject_type: str, subject_id: str, agent: str) -> Principal | None:
+        """The principal with the rights it has now; None if the operator lets it in no more."""
+        wanted = (tenant, subject_type, subject_id, agent)
+        everybody = [*self._principals.values(), *([self._anonymous] if self._anonymous else [])]
+        return next((principal for principal in everybody if principal.key == wanted), None)
+
     def authenticate(self, authorization: str | None) -> Principal:
         """Principal of one ``Authorization`` header value (RFC 6750 bearer).
 

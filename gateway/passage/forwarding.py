@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gateway.passage.passage import Passage
     from gateway.ports import AskSink, Telemetry, Upstream
 
+META_SEND_KEY = "dev.toolgate/idempotency-key"
 INPUT_ROUNDS_MAX = 32
 """Rounds of questions of one call; an upstream that goes on asking has failed."""
 
@@ -133,9 +134,13 @@ class Forwarding:
                 passage.caller.capabilities, self._rounds.grants(call.upstream)
             ),
             log_level=passage.caller.log_level,
-            meta=self._telemetry.outgoing(passage.span, passage.caller),
+            meta=self._meta(passage),
             wants_progress=side.wants_progress,
         )
+
+    def _meta(self, passage: Passage) -> Mapping[str, Any]:
+        meta = self._telemetry.outgoing(passage.span, passage.caller)
+        return {**meta, META_SEND_KEY: passage.send_key} if passage.send_key else meta
 
     @staticmethod
     def _params(passage: Passage) -> dict[str, Any]:

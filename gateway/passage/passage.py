@@ -10,6 +10,8 @@ from gateway.ports import CallEnd
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from durable.holds.hold import Outcome
+    from durable.holds.keyed import Earlier
     from gateway.core.call import Call
     from gateway.core.definition import Definition
     from gateway.core.principal import Caller
@@ -49,7 +51,10 @@ class Passage:
         "digest",
         "effect",
         "error_type",
+        "kept",
+        "repeats",
         "resumed",
+        "send_key",
         "sent_s",
         "seq",
         "side",
@@ -68,10 +73,21 @@ class Passage:
         self.digest = ""
         """Of the definition."""
         self.resumed: Resumed | None = None
+        self.repeats: Earlier | None = None
+        """The call that came first with the same idempotency key."""
         self.span: Any = None
+        self.kept: Outcome | None = None
+        """Where its answer lies, for whoever repeats the call with its key."""
+        self.send_key = ""
+        """With which an upstream can tell that it has run this before."""
         self.seq = -1
         self.effect = ""
         self.error_type = ""
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the caller wants repetitions of it to be recognised."""
+        return bool(self.caller.workflow.idempotency_key) and self.call.method == "tools/call"
 
     @property
     def shown(self) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gateway.core.capabilities import Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EraSetting = Literal["auto", "modern", "legacy"]
 
@@ -38,6 +41,9 @@ _OURS = frozenset(
         "upgrade",
     }
 )
+
+
+_SECRET_NAME = re.compile(r"token|key|secret|password|passwd|credential", re.IGNORECASE)
 
 
 class UpstreamSettings(BaseModel):
@@ -167,3 +173,8 @@ class UpstreamSettings(BaseModel):
         if stray:
             raise ValueError(f"`{stray[0]}` has no meaning for this kind of upstream; remove it")
         return self
+
+    def credentials(self) -> Iterator[str]:
+        """Values that open something at this upstream, as far as their names say so."""
+        yield from self.headers.values()
+        yield from (value for name, value in self.env.items() if _SECRET_NAME.search(name))

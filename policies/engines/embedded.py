@@ -125,6 +125,7 @@ class EmbeddedEngine:
             loaded=self._release is not None,
             revision=self._release.loaded.revision if self._release else "",
             problem=self._problem or self._workers.problem,
+            may_hold=self._release is None or self._release.loaded.may_hold,
         )
 
     async def aclose(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from policies.answer import read_answer
 from policies.archive import archive_bundle
 from policies.bundle import BANNED_BUILTINS, in_order, load_bundle
-from policies.combine import ENTRYPOINT, GENERATED, generated_modules
+from policies.combine import ENTRYPOINT, GENERATED, HOLDS, generated_modules
 from policies.engines.certainty import denies_whatever
 from policies.engines.compiler import CompilerChoice, compile_modules
 from policies.engines.decision import decision_of
@@ -110,6 +110,7 @@ def build_release(source: Path, *, compiler: CompilerChoice, archive: Path | Non
             plan_digest=compiled.digest,
             packages=tuple(reference(path) for path in bundle.rule_packages),
             files=tuple(bundle.modules),
+            may_hold=not program.always_empty(HOLDS),
         ),
         plan=compiled.plan,
         program=program,

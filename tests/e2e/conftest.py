@@ -11,6 +11,7 @@ import pytest
 from e2e_kit.agents import Agent, start_client
 from e2e_kit.gateways import ANA, GatewayProcess
 from e2e_kit.node import installed
+from e2e_kit.people import REVIEWERS
 from e2e_kit.tool_servers import ODD, RunLog, ToolServer, fixture_http, fixture_stdio
 
 
@@ -108,8 +109,15 @@ def shared(tmp_path_factory, http_servers, run_log):
     }
     folder = tmp_path_factory.mktemp("shared")
     limits = {"calls_per_principal_max": 64}
+    # Nobody is kept waiting for a person who never comes.
+    approvals = {"unknown_client_s": 0.2, "client_budget_s": {"toolgate-cli": 0.2, "fastmcp": 0.2}}
     with GatewayProcess(
-        folder, upstreams=upstreams, policy={"e2e.rego": SHARED_POLICY}, limits=limits
+        folder,
+        upstreams=upstreams,
+        policy={"e2e.rego": SHARED_POLICY},
+        limits=limits,
+        reviewers=REVIEWERS,
+        approvals=approvals,
     ) as process:
         process.offers(*(f"{name}__echo" for name in UPSTREAMS), "odd__odd", within_s=60)
         yield process

@@ -59,7 +59,7 @@ def test_the_model_reads_which_rule_denied_the_call_and_the_run_goes_on(agent, l
 
 def test_the_model_reads_that_a_held_call_was_not_executed(agent, library, run_log):
     read = agent(library).call("http_modern__held")
-    assert read.text.startswith("NOT EXECUTED: this call needs a person's approval")
+    assert read.text.startswith("NOT EXECUTED: this call waits for a person's approval")
     assert run_log.count("held") == 0
 
 

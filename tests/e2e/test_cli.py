@@ -207,7 +207,7 @@ def test_init_writes_what_serve_accepts_and_never_over_a_file(tmp_path):
     served.start(config=config)
     try:
         token = (tmp_path / "new" / ".toolgate" / "agent-token").read_text().strip()
-        assert served.tools(token=token) == []
+        assert served.tools(token=token) == ["toolgate__approval_wait"]
         assert (
             f"Authorization: Bearer $(cat {tmp_path / 'new' / '.toolgate' / 'agent-token'})" in served.stdout
         )

@@ -168,7 +168,10 @@ def test_the_people_s_port_serves_two_reports_and_nothing_else(gateway):
                 assert talk(gateway.people, ask(path, verb)).only.status == 405
             evil = (("Host", "evil.example"),)
             assert talk(gateway.people, ask(path, headers=evil)).only.status == 421
-        others = [path for path in FORGOTTEN if path not in {"/healthz", "/readyz"}] + [
+        # What a browser logs in at, and nothing happens there without its Origin.
+        assert talk(gateway.people, ask("/login", "GET")).only.status == 200
+        assert talk(gateway.people, ask("/login", "POST")).only.status == 403
+        others = [path for path in FORGOTTEN if path not in {"/healthz", "/readyz", "/login"}] + [
             "/mcp",
             "/s/tools/mcp",
         ]

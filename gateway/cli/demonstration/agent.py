@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,10 @@ class Agent:
     async def tools(self) -> list[str]:
         """Names as the agent sees them."""
         return [tool.name for tool in (await self._client.list_tools(cache_mode="refresh")).tools]
+
+    def begin(self, tool: str, **arguments: Any) -> asyncio.Future[Said]:
+        """The same, without waiting for it."""
+        return asyncio.ensure_future(self.call(tool, **arguments))
 
     async def call(self, tool: str, **arguments: Any) -> Said:
         """One tool call, whatever becomes of it."""

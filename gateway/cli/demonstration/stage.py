@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib.resources
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
+from gateway.identity.reviewers import new_reviewer_token
+from gateway.identity.tokens import token_hash
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,6 +35,8 @@ class Scene:
     url: str
     people_url: str
     policy: Path
+    reviewer_token: str
+    """Of lea@example.com, who may decide refunds; made for this one run."""
 
     @property
     def config(self) -> Path:
@@ -48,6 +53,7 @@ class Scene:
             f"  edit    {self.policy}",
             f"  call    TOOLGATE_TOKEN={TOKEN} {call}",
             f"  audit   toolgate audit tail -c {self.config}",
+            f"  decide  TOOLGATE_REVIEWER_TOKEN={self.reviewer_token} toolgate approvals ls -c {self.config}",
             f"  connect claude mcp add --transport http toolgate {self.url}/mcp {header}",
         )
         return "\n".join(lines)
@@ -62,12 +68,15 @@ async def stage(*, keep: bool) -> AsyncIterator[Scene]:
         orders_port, agents_port, people_port = _free_port(), _free_port(), _free_port()
         config = folder / "toolgate.yaml"
         listen = f'listen: {{agents: "127.0.0.1:{agents_port}", people: "127.0.0.1:{people_port}"}}\n'
-        config.write_text(config.read_text("utf-8") + listen, "utf-8")
+        token = new_reviewer_token(secrets.token_bytes(32))
+        lea = f'{{id: lea@example.com, token: "{token_hash(token)}", roles: [refund-lead], tenant: acme}}'
+        config.write_text(f"{config.read_text('utf-8')}{listen}reviewers: [{lea}]\n", "utf-8")
         scene = Scene(
             folder=folder,
             url=f"http://127.0.0.1:{agents_port}",
             people_url=f"http://127.0.0.1:{people_port}",
             policy=folder / "policies" / "support.rego",
+            reviewer_token=token,
         )
         environ = {**os.environ, "ORDERS_PORT": str(orders_port), "TOOLGATE_PYTHON": sys.executable}
         orders = [sys.executable, str(folder / "orders_server.py"), "--port", str(orders_port)]

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.demonstration.agent import Agent, Said, connected
+from gateway.cli.demonstration.reviewer import Reviewer
 from gateway.cli.demonstration.stage import TOKEN
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ VERDICT_COLUMNS = 16
 VERDICT_STYLE = {
     "ALLOWED": "green",
     "DENIED": "red",
-    "NEEDS APPROVAL": "yellow",
+    "HELD": "yellow",
+    "APPROVED": "green",
     "INVALID": "magenta",
     "FAILED": "magenta",
     "POLICY": "cyan",
@@ -95,6 +97,7 @@ async def tell(scene: Scene, *, pause_s: float) -> list[Line]:
     async with connected(f"{scene.url}/mcp", TOKEN) as agent:
         await _discover(story, agent)
         await _decisions(story, agent)
+        await _approvals(story, agent, scene)
         await _failures(story, agent)
         await _reload(story, agent, scene)
     async with connected(f"{scene.url}/s/notes/mcp", TOKEN, mode="legacy") as older:
@@ -119,14 +122,28 @@ async def _decisions(story: Story, agent: Agent) -> None:
     await story.refused(
         "refund 40 USD", said, "DENIED", "denied", "What would pass: the same refund with currency EUR"
     )
-    said = await agent.call(refund, order_id="A-1002", amount=900)
-    await story.refused("refund 900 EUR", said, "NEEDS APPROVAL", "approval_required", "over_limit")
     said = await agent.call("orders__delete_order", order_id="A-1001")
     await story.refused("delete_order A-1001", said, "DENIED", "denied", "not_allowed")
     said = await agent.call(get, order_id=["A-1001"])
     await story.refused("get_order with a list as id", said, "INVALID", "invalid_arguments", "/order_id")
     said = await agent.call("orders__drop_tables")
     await story.refused("a tool nobody offers", said, "INVALID", "-32602", "offered")
+
+
+async def _approvals(story: Story, agent: Agent, scene: Scene) -> None:
+    """A call waits for a person, and ends as the person says."""
+    lea = Reviewer(scene.people_url, scene.reviewer_token)
+    waiting = agent.begin("orders__refund_order", order_id="A-1002", amount=900)
+    hold = await _until(lea.first, bool)
+    await story.line("refund 900 EUR", "HELD", str(hold.get("sentence")), expected="900" in str(hold))
+    await lea.decide(hold, "approve")
+    said = await waiting
+    await story.line("lea approves it", "APPROVED", said.text, expected=said.ok and "R-2" in said.text)
+    waiting = agent.begin("orders__refund_order", order_id="A-1002", amount=950)
+    await lea.decide(await _until(lea.first, bool), "deny", "this order was refunded already")
+    said = await waiting
+    denied = not said.ok and "refunded already" in said.text
+    await story.line("refund 950 EUR, lea denies it", "DENIED", said.text, expected=denied)
 
 
 async def _failures(story: Story, agent: Agent) -> None:
@@ -145,19 +162,26 @@ async def _reload(story: Story, agent: Agent, scene: Scene) -> None:
     good = policy.read_text("utf-8")
 
     async def refund() -> Said:
-        return await agent.call("orders__refund_order", order_id="A-1002", amount=900)
+        return await agent.call("orders__refund_order", order_id="A-1003", amount=800)
 
     policy.write_text(good.replace("refund_limit := 100", "refund_limit := 1000"), "utf-8")
-    said = await _until(refund, lambda one: one.ok)
-    await story.allowed("limit set to 1000: refund 900 EUR", said, "R-2")
+    await _until(lambda: _loaded(scene), lambda found: found >= 1)
+    said = await refund()
+    await story.allowed("limit set to 1000: refund 800 EUR", said, "R-3")
     policy.write_text(good.replace("refund_limit := 100", "refund_limit = := 100"), "utf-8")
     shown = await _until(lambda: _rejection(scene), bool)
     await story.line("a typing error is saved", "POLICY", shown, expected="support.rego:6" in shown)
     said = await agent.call("orders__get_order", order_id="A-1001")
     await story.allowed("the last good policy still decides", said, "Ines")
     policy.write_text(good, "utf-8")
-    said = await _until(refund, lambda one: one.code == "approval_required")
-    await story.refused("mended: refund 900 EUR", said, "NEEDS APPROVAL", "approval_required", "over_limit")
+    loads = await _until(lambda: _loaded(scene), lambda found: found >= 2)
+    await story.line("mended", "POLICY", f"{loads} loads since the start", expected=loads >= 2)
+
+
+async def _loaded(scene: Scene) -> int:
+    from durable.audit import reading
+
+    return sum(1 for entry in reading.tail(scene.folder / ".toolgate") if entry.kind == "policy_loaded")
 
 
 async def _rejection(scene: Scene) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from policies.engines.ir import runtime
 from policies.engines.ir.builtins import REGISTRY
+from policies.engines.ir.emptiness import always_empty
 from policies.engines.ir.errors import EvaluationFailed, PlanRejected
 from policies.engines.ir.evaluation import Evaluation
 from policies.engines.ir.generate import generate, is_rule
@@ -16,7 +17,7 @@ from policies.engines.ir.values import UNDEFINED, Undefined, Value, from_json, t
 from policies.engines.ir.verify import BANNED_BUILTINS, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from policies.engines.ir.plan import Place
     from policies.engines.ir.trace import Trace
@@ -114,6 +115,10 @@ class Program:
             # The edge: whatever an input or a defect here provokes, the caller must see "no answer".
             failure = EvaluationFailed(f"{type(exc).__name__}: {exc}").with_traceback(exc.__traceback__)
             raise _placed(failure, compiled.places) from exc
+
+    def always_empty(self, path: Sequence[str]) -> bool:
+        """Whether it is certain that the rule at this path is an empty set, whatever it is asked about."""
+        return always_empty(self._plan, path)
 
     def _with_hooks(self) -> _Compiled:
         # Two threads may both compile it the first time; the results are the same.

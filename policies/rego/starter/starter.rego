@@ -1,6 +1,9 @@
 # The policy to begin with: tools that the operator lists as read-only may be called, every other tool
-# waits for a person. Copy it, then add rule packages of your own beside it; a tool that a rule of yours
-# should let through without asking has to be taken out of the hold below.
+# waits for a person. Copy it, then add rule packages of your own beside it; what a rule of yours should let
+# through without asking has to be named by another `let_through`, as in ../workspace.
+#
+# A reviewer is somebody else than the person whose agent asks. Where only one person is there (no reviewers in
+# the configuration), the gateway takes that one for every reviewer, and the record says so: nothing to write here.
 #
 # Prompts, resources and completions are for reading by the protocol's own definition. A task is what became
 # of a call that was decided when it was made. What a server may ask of the agent's side (sampling,
@@ -16,6 +19,7 @@ hold contains {
 	"code": "not_read_only",
 	"by": "reviewer",
 	"why": "this tool is not on the operator's read-only list, so a person decides",
+	"remind": "1h",
 } if {
 	not let_through
 }

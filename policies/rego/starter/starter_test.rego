@@ -21,6 +21,7 @@ test_any_other_tool_is_held_for_a_reviewer if {
 	some held in starter.hold with input as request([])
 	held.code == "not_read_only"
 	held.by == "reviewer"
+	object.keys(held) == {"code", "by", "why", "remind"}
 }
 
 test_what_a_server_claims_about_its_tool_does_not_count if {

@@ -16,7 +16,8 @@ from policies.library import REGO_FOLDER, STARTER_FOLDER, library_modules
 from policies.syntax import package_of, statement_starts, tokens
 
 BOTH = [pytest.param("opa", marks=pytest.mark.needs("opa")), pytest.param("regopy")]
-TEST_FILES = sorted(REGO_FOLDER.rglob("*_test.rego"))
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+TEST_FILES = sorted([*REGO_FOLDER.rglob("*_test.rego"), *EXAMPLES.glob("*/policies/*_test.rego")])
 STEPS_MAX = 2_000_000
 
 

@@ -1,6 +1,7 @@
-"""FastMCP's client, as it negotiates by itself."""
+"""FastMCP's client, as it negotiates by itself; with the word "tasks", and its package of that name, it takes them."""
 
 import contextlib
+import sys
 
 import mcp_types
 from fastmcp import Client
@@ -8,6 +9,9 @@ from fastmcp.client.messages import MessageHandler
 from fastmcp.client.transports import StreamableHttpTransport
 from mcp.shared.exceptions import MCPError
 from orders import RpcError, main
+
+if "tasks" in sys.argv:
+    import fastmcp_tasks  # noqa: F401  Every client that is made from here on declares the extension.
 
 
 class Agent:
@@ -37,7 +41,10 @@ async def connect(order, on_change):
 
     headers = {"Authorization": f"Bearer {order['token']}", **order.get("headers", {})}
     transport = StreamableHttpTransport(order["url"], headers=headers)
-    async with Client(transport, message_handler=Heard(), mode=order["mode"]) as client:
+    patience_s = order.get("patience_s")
+    async with Client(
+        transport, message_handler=Heard(), mode=order["mode"], timeout=patience_s
+    ) as client:
         yield Agent(client)
 
 

@@ -1,6 +1,7 @@
 """LangChain's MCP adapter; what a call gives is the tool message that the model would read."""
 
 import contextlib
+import datetime
 
 from langchain_mcp_adapters.client import MultiServerMCPClient
 from mcp import McpError
@@ -32,6 +33,9 @@ class Agent:
 async def connect(order, on_change):
     headers = {"Authorization": f"Bearer {order['token']}"}
     connection = {"transport": "streamable_http", "url": order["url"], "headers": headers}
+    if "patience_s" in order:
+        read = datetime.timedelta(seconds=order["patience_s"])
+        connection["session_kwargs"] = {"read_timeout_seconds": read}
     yield Agent(MultiServerMCPClient({"toolgate": connection}))
 
 

@@ -55,7 +55,8 @@ class Agent:
 @contextlib.asynccontextmanager
 async def connect(order, on_change):
     params = {"url": order["url"], "headers": {"Authorization": f"Bearer {order['token']}"}}
-    async with MCPServerStreamableHttp(params) as server:
+    patience = {"client_session_timeout_seconds": order["patience_s"]} if "patience_s" in order else {}
+    async with MCPServerStreamableHttp(params, **patience) as server:
         yield Agent(server)
 
 

@@ -2,8 +2,10 @@
 
 stdin:  {"id": 1, "do": "open", "agent": "a", "url": ..., "token": ..., "mode": ..., "headers": {...}}
         or, instead of url, "command": [...] for a client that speaks stdio
+        "plain": true: with the library's own time-outs; "patience_s": 6: with this one, by the library's setting
         {"id": 2, "do": "tools", "agent": "a"}
         {"id": 3, "do": "call", "agent": "a", "name": ..., "arguments": {...}, "meta": {...}, "key": "k"}
+        "plain": true: without asking for progress
         {"id": 4, "do": "cancel", "key": "k"}
         {"id": 5, "do": "change", "agent": "a"}   waits for the next list_changed
         {"id": 6, "do": "close", "agent": "a"}
@@ -86,9 +88,8 @@ class Driver:
             progress.append([value, total, message])
 
         agent = self.agents[order["agent"]]
-        work = asyncio.ensure_future(
-            agent.call(order["name"], order["arguments"], order.get("meta"), on_progress)
-        )
+        heard = None if order.get("plain") else on_progress
+        work = asyncio.ensure_future(agent.call(order["name"], order["arguments"], order.get("meta"), heard))
         if "key" in order:
             self.calls[order["key"]] = work
         try:

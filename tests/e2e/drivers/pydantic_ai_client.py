@@ -1,6 +1,13 @@
-"""An agent of Pydantic AI; its model is a script that calls one tool and ends with what it then reads."""
+"""An agent of Pydantic AI; its model is a script that calls one tool and ends with what it then reads.
+
+With the word "tasks" it may use FastMCP's tasks, which it does as soon as their package can be imported.
+"""
 
 import contextlib
+import sys
+
+if "tasks" not in sys.argv:
+    sys.modules["fastmcp_tasks"] = None  # As where it is not installed.
 
 import pydantic_ai
 from orders import main
@@ -24,6 +31,7 @@ class Agent:
         read = []
 
         def one_call(messages, info):
+            print([type(p).__name__+repr(p)[:600] for p in messages[-1].parts], file=sys.stderr, flush=True)
             read.extend(part for part in messages[-1].parts if isinstance(part, ToolReturnPart))
             return ModelResponse(parts=[TextPart("done") if read else ToolCallPart(name, arguments)])
 
@@ -35,7 +43,9 @@ class Agent:
 
 @contextlib.asynccontextmanager
 async def connect(order, on_change):
-    async with MCPToolset(order["url"], headers={"Authorization": f"Bearer {order['token']}"}) as toolset:
+    headers = {"Authorization": f"Bearer {order['token']}"}
+    patience = {"read_timeout": order["patience_s"]} if "patience_s" in order else {}
+    async with MCPToolset(order["url"], headers=headers, **patience) as toolset:
         yield Agent(toolset)
 
 

@@ -54,7 +54,7 @@ async def connect(order, on_change):
         else:
             headers = {"Authorization": f"Bearer {order['token']}", **order.get("headers", {})}
             streams = await stack.enter_async_context(streamablehttp_client(order["url"], headers=headers))
-        timeout = datetime.timedelta(seconds=60)
+        timeout = None if order.get("plain") else datetime.timedelta(seconds=order.get("patience_s", 60))
         session = ClientSession(*streams[:2], read_timeout_seconds=timeout, message_handler=heard)
         session = await stack.enter_async_context(session)
         initialized = await session.initialize()

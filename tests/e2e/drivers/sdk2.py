@@ -7,6 +7,7 @@ import httpx2
 import mcp_types
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.exceptions import MCPError
 from orders import RpcError, main
 
@@ -43,12 +44,19 @@ async def connect(order, on_change):
             )
         else:
             headers = {"Authorization": f"Bearer {order['token']}", **order.get("headers", {})}
-            limits = httpx2.Limits(max_connections=None)
             http = await stack.enter_async_context(
-                httpx2.AsyncClient(headers=headers, timeout=60, limits=limits)
+                create_mcp_http_client(headers)
+                if order.get("plain")
+                else httpx2.AsyncClient(
+                    headers=headers, timeout=60, limits=httpx2.Limits(max_connections=None)
+                )
             )
             transport = streamable_http_client(order["url"], http_client=http)
-        client = await stack.enter_async_context(Client(transport, mode=mode, message_handler=heard))
+        client = await stack.enter_async_context(
+            Client(
+                transport, mode=mode, message_handler=heard, read_timeout_seconds=order.get("patience_s")
+            )
+        )
         agent = Agent(client)
         if mode != "legacy" and order.get("listen", True) and "command" not in order:
             subscription = await stack.enter_async_context(client.listen(tools_list_changed=True))

@@ -34,6 +34,7 @@ class Agent {
     }
     this.transport = new library.StreamableHTTPClientTransport(new URL(order.url), { requestInit: { headers } });
     await this.client.connect(this.transport);
+    this.patience = order.plain ? {} : { timeout: (order.patience_s ?? 60) * 1000 };
     const version = this.client.getNegotiatedProtocolVersion?.() ?? this.transport.protocolVersion;
     return { version };
   }
@@ -54,7 +55,7 @@ class Agent {
     const onprogress = (one) => progress.push([one.progress, one.total ?? null, one.message ?? null]);
     const params = { name: order.name, arguments: order.arguments };
     if (order.meta) params._meta = order.meta;
-    const options = { onprogress, signal: stop.signal, timeout: 60000 };
+    const options = { signal: stop.signal, ...(order.plain ? {} : { onprogress }), ...this.patience };
     try {
       const result = await (generation === "v2"
         ? this.client.callTool(params, options)

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from durable.holds.finding import counts
 from gateway.core.decision import Effect
 from gateway.errors import (
     AuditUnwritable,
@@ -20,6 +21,7 @@ from gateway.passage.passage import AgentSide
 from gateway.ports import Notice, Reply
 from policies.errors import PolicyTimeout, PolicyUnavailable
 from tests.fakes import ANA, BEN, DENIED, HELD, Desk, call_of, definition, ok, sent_arguments, verdict
+from tests.held_fakes import held_flow
 
 
 async def test_the_intent_is_durable_before_the_call_is_forwarded():
@@ -52,9 +54,19 @@ async def test_a_denied_call_is_recorded_and_not_forwarded():
 
 async def test_a_held_call_is_recorded_and_not_forwarded():
     desk = Desk(HELD)
+    flow = await held_flow(desk, principals=[ANA])
     answer = await desk.refund()
     assert answer.decision.effect is Effect.HOLD
-    assert desk.journal == ["policy", "intent:hold", "outcome:refused"]
+    assert answer.hold is not None
+    assert desk.journal == ["policy", "intent:hold", "outcome:held"]
+    assert await flow.store.read(counts) == {"approved": 0, "executing": 0, "held": 1, "outcome_unknown": 0}
+
+
+async def test_a_call_that_nobody_can_decide_is_denied():
+    desk = Desk(HELD)
+    answer = await desk.refund()
+    assert answer.decision.codes == ("cannot_be_held",)
+    assert desk.journal == ["policy", "intent:deny", "outcome:refused"]
 
 
 @pytest.mark.abuse(61)
@@ -261,7 +273,7 @@ async def test_progress_is_asked_for_only_if_somebody_listens():
     [
         (None, None, ""),
         (DENIED, None, "foreign_currency"),
-        (HELD, None, "over_limit"),
+        (HELD, None, "cannot_be_held"),
         (None, UpstreamGone("x", sent=True), "upstream_gone"),
         (None, ok(isError=True), "tool_error"),
         (None, Reply(error=b'{"code":1,"message":""}'), "upstream_rpc_error"),

@@ -76,11 +76,32 @@ def test_a_hold_that_is_just_a_code_has_the_strict_defaults() -> None:
         ("why", "above 100", "why", "above 100"),
         ("show", ["/amount", "", "/a~1b/0"], "show", ("/amount", "", "/a~1b/0")),
         ("on_approval", "grant", "on_approval", "grant"),
+        ("self_confirm", True, "self_confirm", True),
+        ("self_confirm", False, "self_confirm", False),
+        ("remind", "1m", "remind_s", 60),
+        ("remind", "60s", "remind_s", 60),
+        ("remind", "3h", "remind_s", 10800),
+        ("remind", None, "remind_s", None),
+        ("escalate", {"after": "1h", "to": "cfo"}, "escalate_after_s", 3600),
+        ("escalate", {"after": "1h", "to": "cfo"}, "escalate_to", ("cfo",)),
+        ("escalate", {"after": "1s", "to": ["cfo", "cto", "cfo"]}, "escalate_to", ("cfo", "cto")),
+        ("escalate", None, "escalate_after_s", None),
+        ("escalate", None, "escalate_to", ()),
     ],
 )
 def test_a_hold_reads_every_key_it_knows(key: str, value: Any, field: str, wanted: Any) -> None:
     (hold,) = read_answer(answer(hold=said({"code": "big", key: value})), revision="r1").holds
     assert getattr(hold, field) == wanted
+
+
+def test_what_is_wrong_with_an_escalation_is_named() -> None:
+    late = {"code": "big", "ttl": "1h", "escalate": {"after": "1h", "to": "cfo"}}
+    (hold,) = read_answer(answer(hold=said(late | {"ttl": "61m"})), revision="r1").holds
+    assert (hold.escalate_after_s, hold.ttl_s) == (3600, 3660)
+    with pytest.raises(PolicyAnswerMalformed, match=r"member 'big'.*would never happen"):
+        read_answer(answer(hold=said(late)), revision="r1")
+    with pytest.raises(PolicyAnswerMalformed, match=r"escalate\.to"):
+        read_answer(answer(hold=said({"code": "big", "escalate": {"after": "1h"}})), revision="r1")
 
 
 @pytest.mark.parametrize("do", ["redact", "tokenise", "strip", "label", "block"])
@@ -121,6 +142,22 @@ def test_strip_and_block_may_mean_whatever_is_found(do: str) -> None:
     + [
         pytest.param({"code": "big", "on_approval": value}, id=f"on_approval {value!r}")
         for value in ("run", "Execute", None, True)
+    ]
+    + [
+        pytest.param({"code": "big", "self_confirm": value}, id=f"self_confirm {value!r}")
+        for value in ("true", 1, None, "ana")
+    ]
+    + [
+        pytest.param({"code": "big", "remind": value}, id=f"remind {value!r}")
+        for value in ("59s", "1s", "", "30", 1800, True, "31d", ["30m"])
+    ]
+    + [
+        pytest.param({"code": "big", "escalate": value}, id=f"escalate {value!r}")
+        for value in (
+            "cfo", True, [], {}, {"after": "1h"}, {"to": "cfo"}, {"after": "1h", "to": []}, {"after": "1h", "to": ""},
+            {"after": 3600, "to": "cfo"}, {"after": None, "to": "cfo"}, {"after": "1h", "to": "cfo", "by": "x"},
+            {"After": "1h", "to": "cfo"}, {"after": "4h", "to": "cfo"}, {"after": "2d", "to": "cfo"},
+        )
     ]
     + [
         pytest.param({"code": "big", "approvers": "lead"}, id="unknown key"),

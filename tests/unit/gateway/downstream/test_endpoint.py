@@ -32,7 +32,8 @@ from gateway.downstream.task_ids import TaskIds
 from gateway.downstream.wire import Wire
 from gateway.errors import Unauthenticated, UpstreamGone, UpstreamUnreachable
 from gateway.ports import Notice, Reply, ServerFacts
-from tests.fakes import ANA, DENIED, HELD, Counted, Desk, definition, ok
+from tests.fakes import ANA, DENIED, Counted, Desk, definition, ok
+from tests.held_fakes import delivery_over
 
 PREFIX = "io.modelcontextprotocol/"
 META = {PREFIX + "protocolVersion": "2026-07-28", PREFIX + "clientCapabilities": {}}
@@ -49,12 +50,14 @@ class Front:
         store.replace("orders", (definition(), definition("get_order")), (), server)
         ids = frozenset({"orders"})
         task_ids = TaskIds(self.desk.seal)
+        answers = Answers(task_ids)
         self.unsubscribed = []
         subscriptions = Subscriptions(lambda *key: self.unsubscribed.append(key))
         surface = Surface(
             requests=Requests(store, ids, task_ids),
-            answers=Answers(task_ids),
-            lists=Lists(self.visible, store.offered),
+            answers=answers,
+            lists=Lists(self.visible, store.offered, lambda: ()),
+            delivery=delivery_over(None, answers, self.desk.seal, task_ids),
             announcements=Announcements(store, ids, instructions="ask"),
             subscriptions=subscriptions,
             enforcement=self.desk.enforcement,
@@ -224,14 +227,6 @@ async def test_a_denied_call_tells_the_model_which_rule_and_what_would_pass(fron
         assert "foreign_currency" in result["content"][0]["text"]
         stated = result["_meta"]["dev.toolgate/decision"]
         assert (stated["effect"], stated["reasons"][0]["would_pass"]) == ("deny", "EUR")
-
-
-async def test_a_held_call_can_never_be_read_as_success(front):
-    _, body = await front(Desk(HELD)).modern()
-    result = body["result"]
-    assert result["isError"]
-    assert result["content"][0]["text"].startswith("NOT EXECUTED")
-    assert result["_meta"]["dev.toolgate/decision"]["code"] == "approval_required"
 
 
 @pytest.mark.parametrize(

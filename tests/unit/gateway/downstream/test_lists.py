@@ -17,7 +17,7 @@ def page_of(shown, method="tools/list", *, upstream=None, modern=True, params=No
     async def visible(kind, route, who):
         return shown
 
-    lists = Lists(visible, lambda kind, route: shown)
+    lists = Lists(visible, lambda kind, route: shown, lambda: ())
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
     return lists.page(read_message(json.dumps(body).encode()), upstream, caller(), modern=modern)
 
@@ -69,7 +69,7 @@ async def test_a_page_is_encoded_once_until_something_else_is_shown():
     async def visible(kind, route, who):
         return shown[0]
 
-    lists = Lists(visible, lambda kind, route: shown[0])
+    lists = Lists(visible, lambda kind, route: shown[0], lambda: ())
     message = read_message(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}')
     first = await lists.page(message, None, caller(), modern=True)
     assert await lists.page(message, None, caller(), modern=True) is first

@@ -1,4 +1,4 @@
-"""The agents' plane put together: everything between a port and the upstreams; half of the root."""
+"""The agents' plane put together: everything between a port and the upstreams."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.admission import Admission, UpstreamFacts
+from gateway.assembly.holds import AgentParts, HoldParts, HoldPlane, hold_plane
 from gateway.catalogue.arrivals import Arrivals
 from gateway.catalogue.param_headers import read_param_headers
 from gateway.catalogue.snapshot import CatalogueStore
 from gateway.core.definition import Kind
 from gateway.core.principal import Principal, Subject
+from gateway.downstream import approval_wait
 from gateway.downstream.announcements import Announcements
 from gateway.downstream.answers import Answers
+from gateway.downstream.delivery import Delivery
 from gateway.downstream.endpoint import AgentEndpoint
 from gateway.downstream.lists import Lists
 from gateway.downstream.load import Load
@@ -40,6 +43,7 @@ from gateway.visibility import Visibility
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from durable.holds.hold import Hold
     from gateway.admission import Report
     from gateway.background import Background
     from gateway.config.loading import Configuration
@@ -78,6 +82,9 @@ class Parts:
     background: Background
     seal: Seal
     report: Report
+    holds: HoldParts
+    people_url: str
+    """Where reviewers find a held call."""
 
 
 class UpstreamNews:
@@ -109,6 +116,7 @@ class AgentPlane:
     streams: OpenStreams
     refusals: Refusals
     rounds: InputRounds
+    holds: HoldPlane
 
 
 def agent_plane(
@@ -123,15 +131,23 @@ def agent_plane(
     arrivals = Arrivals(upstreams, until_s=until_s)
     admission = _admission(configuration, parts, catalogue, upstreams, arrivals)
     rounds = _rounds(configuration, parts)
-    enforcement = _enforcement(configuration, parts, catalogue, upstreams, rounds)
+    directory = _directory(settings, local)
+    holds = _holds(configuration, parts, catalogue, upstreams, rounds, directory)
+    enforcement = _enforcement(configuration, parts, catalogue, upstreams, rounds, holds)
     streams, subscriptions = OpenStreams(settings.limits), _subscriptions(upstreams)
     catalogue.on_change(lambda upstream, kind: streams.list_changed(upstream, _TOPICS[kind]))
     load, refusals = Load(settings.limits), Refusals(parts.trail)
     task_ids = TaskIds(parts.seal)
+    answers = Answers(task_ids)
     surface = Surface(
         requests=Requests(catalogue, ids, task_ids),
-        answers=Answers(task_ids),
-        lists=Lists(_visibility(configuration, parts, catalogue).of, catalogue.offered),
+        answers=answers,
+        lists=Lists(
+            _visibility(configuration, parts, catalogue).of,
+            catalogue.offered,
+            lambda: (approval_wait.DEFINITION,) if _may_hold(configuration, parts) else (),
+        ),
+        delivery=_delivery(configuration, parts, catalogue, holds, answers, task_ids),
         announcements=Announcements(catalogue, ids, instructions=INSTRUCTIONS),
         subscriptions=subscriptions,
         enforcement=enforcement,
@@ -140,7 +156,7 @@ def agent_plane(
     )
     endpoint = AgentEndpoint(
         wire=Wire(settings.limits, listen_host=port.host, listen_port=port.port),
-        authenticate=_directory(settings, local).authenticate,
+        authenticate=directory.authenticate,
         upstream_ids=ids,
         serving=Serving(
             surface, settings.limits, streams=streams, load=load, start_task=parts.background.start
@@ -158,6 +174,57 @@ def agent_plane(
         streams=streams,
         refusals=refusals,
         rounds=rounds,
+        holds=holds,
+    )
+
+
+def _may_hold(configuration: Configuration, parts: Parts) -> bool:
+    """Whether a call could be held at all; only then is there anything to wait for."""
+    return not configuration.shadow and parts.engine.health().may_hold
+
+
+def _holds(
+    configuration: Configuration,
+    parts: Parts,
+    catalogue: CatalogueStore,
+    upstreams: Mapping[str, Upstream],
+    rounds: InputRounds,
+    directory: TokenDirectory,
+) -> HoldPlane:
+    lent = AgentParts(
+        catalogue=catalogue,
+        policy=parts.engine,
+        principals=directory,
+        upstreams=upstreams,
+        rounds=rounds,
+        telemetry=parts.telemetry,
+        trail=parts.trail,
+        background=parts.background,
+        clock_us=clock_us,
+    )
+    return hold_plane(configuration, parts.holds, lent)
+
+
+def _delivery(
+    configuration: Configuration,
+    parts: Parts,
+    catalogue: CatalogueStore,
+    holds: HoldPlane,
+    answers: Answers,
+    task_ids: TaskIds,
+) -> Delivery:
+    def has_output_schema(hold: Hold) -> bool:
+        found = catalogue.find(Kind.TOOL, hold.upstream, hold.name)
+        return found is not None and "outputSchema" in found.members
+
+    return Delivery(
+        holds.callers,
+        answers,
+        seal=parts.seal,
+        task_ids=task_ids,
+        settings=configuration.settings.approvals,
+        link_of=lambda hold: f"{parts.people_url}/holds/{hold.id}",
+        has_output_schema=has_output_schema,
     )
 
 
@@ -227,6 +294,7 @@ def _enforcement(
     catalogue: CatalogueStore,
     upstreams: Mapping[str, Upstream],
     rounds: InputRounds,
+    holds: HoldPlane,
 ) -> Enforcement:
     settings = configuration.settings
     return Enforcement(
@@ -236,6 +304,8 @@ def _enforcement(
         upstreams=upstreams,
         telemetry=parts.telemetry,
         rounds=rounds,
+        held=holds.approval,
+        keys=holds.keys,
         settings=EnforcementSettings(
             policy_deadline_s=settings.policy.deadline_s,
             call_deadline_s={name: one.call_timeout_s for name, one in settings.upstreams.items()},

@@ -1,0 +1,364 @@
+"""One attempt to run an approved call: begin, give back, finish; and what a start of the process finds.
+
+The order around these scripts is the flow's (gateway/approval.py): ``begin`` commits, the intent with its
+fence is in the audit log, then the call is sent, then the outcome is in the log, then ``finish`` commits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from durable.holds.columns import hold_of
+from durable.holds.deciding import COLLECT_MS, bound, escalated, new_round, votes_of
+from durable.holds.hold import Hold, Outcome, Requirement
+from durable.holds.mover import locked, move
+from durable.holds.refusals import StaleFence, WrongStatus
+from durable.holds.rules import satisfied
+from durable.holds.status import FINAL, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from durable.holds.tx import Tx
+
+GATEWAY = "gateway"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """What is true at this moment of a call that is about to run.
+
+    Gathered by the flow, judged in the transaction that takes the right to run it.
+    """
+
+    arguments_digest: str
+    """Of the stored bytes as they were read."""
+    call_digest: str
+    definition_digest: str
+    """Of the pinned definition; empty where the tool is no longer offered."""
+    revision: str
+    denied: str
+    """Why it may not run at all; empty if it may."""
+    requirement: Requirement | None
+    """What policy asks for now; None where it would allow the call outright."""
+    stricter: str
+    """In what it asks for more than the approvers were told; empty if not."""
+    names: Mapping[str, frozenset[str]]
+    """What each person who may still decide is called now; the sole person is under their id, too."""
+
+
+def begin(tx: Tx, hold_id: str, version: int, now: Now, *, owner: str, lease_ms: int, key: bytes) -> Hold:
+    """Take the right to run it once, or move it to where it belongs now.
+
+    Returns:
+        ``executing`` with a new fence; or ``invalidated``, ``held`` (another round), ``expired``.
+
+    Raises:
+        WrongStatus, Concurrent: somebody was first.
+    """
+    hold = locked(tx, hold_id)
+    if hold.status is not Status.APPROVED or hold.version != version:
+        raise WrongStatus(f"it is {hold.status.value}", status=hold.status.value, by=hold.reason_by)
+    if tx.now_ms >= hold.approved_until_ms:
+        return _over(tx, hold, Status.EXPIRED, "the approval was not used in time")
+    broken = _broken(tx, hold, now, key)
+    if broken:
+        return _over(tx, hold, Status.INVALIDATED, broken)
+    if now.denied:
+        return _over(tx, hold, Status.INVALIDATED, now.denied)
+    again = _another_round(tx, hold, now)
+    if again:
+        asked = now.requirement or hold.requirement
+        if hold.original is not None:
+            # An edited call is not what the agent would send again: the gateway runs it.
+            asked = replace(asked, on_approval="execute")
+        members = new_round(
+            tx,
+            hold,
+            key=key,
+            call_digest=now.call_digest,
+            revision=now.revision,
+            requirement=asked,
+            definition_digest=now.definition_digest,
+        )
+        return move(tx, hold, Status.HELD, actor=GATEWAY, details={"because": again}, **members)
+    return move(
+        tx,
+        hold,
+        Status.EXECUTING,
+        actor=owner,
+        details={"revision": now.revision},
+        fence=hold.fence + 1,
+        attempts=hold.attempts + 1,
+        owner=owner,
+        lease_ms=tx.now_ms + lease_ms,
+        next_ms=tx.now_ms + lease_ms,
+    )
+
+
+def _broken(tx: Tx, hold: Hold, now: Now, key: bytes) -> str:
+    """Whether what would run is not what was approved."""
+    if now.arguments_digest != hold.arguments.digest:
+        return "the stored arguments are not those that were approved"
+    if not bound(hold, key):
+        return "the stored call is not the one that was approved"
+    approvals = [vote for vote in votes_of(tx, hold) if vote.verdict == "approve"]
+    if any(vote.binding != hold.binding or vote.seen != hold.seen for vote in approvals):
+        return "an approval is about something else than this call"
+    if now.definition_digest == hold.definition_digest and now.call_digest != hold.call_digest:
+        return "the stored call is not the one that was approved"
+    return ""
+
+
+def _another_round(tx: Tx, hold: Hold, now: Now) -> str:
+    """Why the approvals that there are do not carry what policy and catalogue say now."""
+    if now.definition_digest != hold.definition_digest:
+        return "the tool's definition changed after it was approved"
+    votes = votes_of(tx, hold)
+    asked = now.requirement or hold.requirement
+    if now.stricter:
+        return now.stricter
+    if not satisfied(asked, hold.requester, votes, now.names, escalated=escalated(tx, hold)):
+        return "those who approved may no longer, or somebody else has to agree by now"
+    return ""
+
+
+def _over(tx: Tx, hold: Hold, status: Status, reason: str) -> Hold:
+    return move(
+        tx,
+        hold,
+        status,
+        actor=GATEWAY,
+        details={"because": reason},
+        reason=reason,
+        reason_by=GATEWAY,
+        next_ms=max(hold.expires_ms, tx.now_ms + COLLECT_MS),
+    )
+
+
+def postpone(tx: Tx, hold_id: str, version: int, *, again_ms: int) -> None:
+    """It cannot be run at the moment: look again later. No event: nothing happened."""
+    tx.execute(
+        "UPDATE hold SET next_ms = "
+        "CASE WHEN approved_until_ms < :at_ms THEN approved_until_ms ELSE :at_ms END "
+        "WHERE id = :id AND version = :version AND status = 'approved'",
+        at_ms=tx.now_ms + again_ms,
+        id=hold_id,
+        version=version,
+    )
+
+
+def renew(tx: Tx, hold_id: str, fence: int, *, owner: str, lease_ms: int) -> bool:
+    """Keep the right to run it for a while longer. No event: nothing happened."""
+    return (
+        tx.execute(
+            "UPDATE hold SET lease_ms = :until, next_ms = :until "
+            "WHERE id = :id AND fence = :fence AND owner = :owner AND status = 'executing'",
+            until=tx.now_ms + lease_ms,
+            id=hold_id,
+            fence=fence,
+            owner=owner,
+        )
+        == 1
+    )
+
+
+def give_back(tx: Tx, hold_id: str, fence: int, *, reason: str, again_ms: int) -> Hold:
+    """Proof that nothing was sent: approved as before, and tried again after ``again_ms``.
+
+    Raises:
+        StaleFence: it is another attempt's by now.
+    """
+    hold = _of_fence(tx, hold_id, fence)
+    if hold.status is not Status.EXECUTING:
+        raise StaleFence(f"it is {hold.status.value} by now")
+    return move(
+        tx,
+        hold,
+        Status.APPROVED,
+        actor=GATEWAY,
+        details={"because": reason, "sent": False},
+        attempts=hold.attempts - 1,
+        owner="",
+        lease_ms=0,
+        next_ms=_again_at_ms(tx, hold, again_ms),
+    )
+
+
+def _again_at_ms(tx: Tx, hold: Hold, again_ms: int) -> int:
+    """When the executor is to take it up again; never for a grant, which waits for its caller."""
+    if hold.requirement.on_approval == "grant":
+        return hold.approved_until_ms
+    return min(tx.now_ms + again_ms, hold.approved_until_ms)
+
+
+def retry(tx: Tx, hold_id: str, fence: int, *, reason: str, again_ms: int) -> Hold:
+    """It may have been sent, and the operator says that twice is as good as once: approved again.
+
+    Raises:
+        StaleFence: it is another attempt's by now.
+        WrongStatus: the tool is not declared idempotent.
+    """
+    hold = _of_fence(tx, hold_id, fence)
+    if not hold.idempotent or hold.status is not Status.EXECUTING:
+        raise WrongStatus("not to be tried again by itself", status=hold.status.value)
+    return move(
+        tx,
+        hold,
+        Status.APPROVED,
+        actor=GATEWAY,
+        details={"because": reason, "sent": True},
+        owner="",
+        lease_ms=0,
+        next_ms=_again_at_ms(tx, hold, again_ms),
+    )
+
+
+def finish(tx: Tx, hold_id: str, fence: int, status: Status, outcome: Outcome) -> Hold:
+    """Its outcome is in the log: ``succeeded``, ``failed`` or ``outcome_unknown``.
+
+    Late ones count as long as no other attempt was begun.
+
+    Raises:
+        StaleFence: it is another attempt's by now.
+        WrongStatus: it has another end.
+    """
+    hold = _of_fence(tx, hold_id, fence)
+    if hold.status is status:
+        return hold
+    if hold.status not in {Status.EXECUTING, Status.OUTCOME_UNKNOWN}:
+        # It is approved again, or a person wants it run again: that attempt has no more say in it.
+        raise WrongStatus(f"it is {hold.status.value} by now", status=hold.status.value)
+    ended = status is not Status.OUTCOME_UNKNOWN
+    return move(
+        tx,
+        hold,
+        status,
+        actor=GATEWAY,
+        details={"code": outcome.code} if outcome.code else {},
+        owner="",
+        lease_ms=0,
+        outcome=outcome,
+        next_ms=max(hold.expires_ms, tx.now_ms + COLLECT_MS) if ended else None,
+    )
+
+
+def _of_fence(tx: Tx, hold_id: str, fence: int) -> Hold:
+    hold = locked(tx, hold_id)
+    if hold.fence != fence:
+        raise StaleFence(f"attempt {fence} is not the last one of this call ({hold.fence})")
+    return hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """What the audit log says about the last attempt of a hold."""
+
+    fence: int
+    ended: str
+    """``status`` of its outcome record, or empty where there is none."""
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What became of the holds that the last process left."""
+
+    given_back: int = 0
+    """The log has no intent: nothing was sent; they go on by themselves."""
+    finished: int = 0
+    """The log has their outcome."""
+    unknown: int = 0
+    """An intent without outcome: a person has to find out."""
+    older: int = 0
+    """The log knows attempts that this database does not: it was restored from an older copy."""
+
+
+def executing(tx: Tx, after: str, limit: int) -> list[Hold]:
+    """Holds that some process was running, in the order of their ids."""
+    # Every one of these has a lease, so the index of what is due has them together.
+    found = tx.rows(
+        "SELECT * FROM hold WHERE status = 'executing' AND next_ms IS NOT NULL AND id > :after "
+        "ORDER BY id LIMIT :limit",
+        after=after,
+        limit=limit,
+    )
+    return list(map(hold_of, found))
+
+
+def fences_of(tx: Tx, hold_ids: list[str]) -> dict[str, int]:
+    """The last attempt that the database knows of each of these holds that it has."""
+    found: dict[str, int] = {}
+    for hold_id in hold_ids:
+        rows = tx.rows("SELECT fence FROM hold WHERE id = :id", id=hold_id)
+        if rows:
+            found[hold_id] = int(rows[0]["fence"])
+    return found
+
+
+def recover(tx: Tx, hold_id: str, logged: Logged | None) -> str:
+    """Bring one hold in line with the complete audit log, at start, while nothing runs.
+
+    Returns:
+        The member of ``Recovered`` that it counts for; empty where nothing had to be done.
+    """
+    found = tx.rows("SELECT * FROM hold WHERE id = :id", id=hold_id)
+    if not found:
+        # The database is older than this hold. Nothing can run it: there is no row.
+        return "older"
+    hold = hold_of(found[0])
+    if logged is not None and logged.fence > hold.fence:
+        return _catch_up(tx, hold, logged)
+    if hold.status not in {Status.EXECUTING, Status.OUTCOME_UNKNOWN}:
+        return ""
+    said = logged if logged is not None and logged.fence == hold.fence else None
+    if said is not None and said.ended in {"succeeded", "failed"} and said.outcome is not None:
+        # Also where the lease was lost before: the log had the outcome in time, the row had not.
+        finish(tx, hold.id, hold.fence, Status(said.ended), said.outcome)
+        return "finished"
+    if hold.status is Status.OUTCOME_UNKNOWN:
+        return ""
+    if said is None or said.ended == "not_sent":
+        give_back(tx, hold.id, hold.fence, reason="the process ended before anything was sent", again_ms=0)
+        return "given_back"
+    if hold.idempotent and tx.now_ms < hold.approved_until_ms:
+        retry(tx, hold.id, hold.fence, reason="the process ended before it had the outcome", again_ms=0)
+        return "given_back"
+    finish(tx, hold.id, hold.fence, Status.OUTCOME_UNKNOWN, Outcome(kind="unknown", code="process_ended"))
+    return "unknown"
+
+
+def _catch_up(tx: Tx, hold: Hold, logged: Logged) -> str:
+    """The log has an attempt that the row knows nothing of: it must never become another one."""
+    if hold.status in FINAL:
+        return ""
+    # Of the attempts between the row's and the log's last one nobody knows here: only if there is none
+    # can "not sent" be said of all that the row has not heard of.
+    next_one = hold.status is not Status.EXECUTING and logged.fence == hold.fence + 1
+    if logged.ended == "not_sent" and (next_one or hold.status is Status.OUTCOME_UNKNOWN):
+        move(tx, hold, "caught_up", actor=GATEWAY, fence=logged.fence)
+        return "older"
+    members: dict[str, Any] = {
+        "fence": logged.fence,
+        "attempts": hold.attempts + 1,
+        "owner": "",
+        "lease_ms": 0,
+    }
+    details = {"because": "this database is older than the audit log"}
+    if hold.status is not Status.OUTCOME_UNKNOWN:
+        hold = move(
+            tx,
+            hold,
+            Status.OUTCOME_UNKNOWN,
+            actor=GATEWAY,
+            details=details,
+            **members,
+            outcome=Outcome(kind="unknown", code="database_restored"),
+            next_ms=None,
+        )
+    else:
+        hold = move(tx, hold, "caught_up", actor=GATEWAY, details=details, **members)
+    if logged.ended in {"succeeded", "failed"} and logged.outcome is not None:
+        finish(tx, hold.id, logged.fence, Status(logged.ended), logged.outcome)
+    return "older"

@@ -1,0 +1,240 @@
+"""Reading holds: one, a page of the queue, its story, what was decided about its like.
+
+Every query names a tenant; what has none is the gateway's own work and says so.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from durable.holds.columns import event_of, hold_of, vote_of
+from durable.holds.refusals import AmbiguousHold, UnknownHold
+from durable.holds.status import OPEN, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from durable.holds.hold import Event, Hold, Vote
+    from durable.holds.tx import Tx
+
+PAGE_MAX = 200
+CANDIDATES_MAX = 10
+SIMILAR_MAX = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """A hold with everything that was said and happened."""
+
+    hold: Hold
+    votes: tuple[Vote, ...]
+    """Of all rounds."""
+    events: tuple[Event, ...]
+    escalated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Similar:
+    """A past decision about the same tool for the same agent."""
+
+    id: str
+    status: Status
+    updated_ms: int
+    by: str
+    reason: str
+    subject: str
+
+
+def one(tx: Tx, hold_id: str) -> Hold | None:
+    """By its full id, whosever it is: the gateway's own work."""
+    found = tx.rows("SELECT * FROM hold WHERE id = :id", id=hold_id)
+    return hold_of(found[0]) if found else None
+
+
+def of_prefix(tx: Tx, tenant: str, prefix: str) -> Hold:
+    """The one hold of a tenant whose id begins like this.
+
+    Raises:
+        UnknownHold: there is none.
+        AmbiguousHold: there are several.
+    """
+    found = tx.rows(
+        # The concatenation keeps a planner from walking the whole tenant instead of the few ids.
+        "SELECT * FROM hold WHERE id >= :low AND id < :high AND tenant || '' = :tenant "
+        "ORDER BY id LIMIT :most",
+        low=prefix,
+        high=prefix + "\uffff",
+        tenant=tenant,
+        most=CANDIDATES_MAX,
+    )
+    exact = [row for row in found if row["id"] == prefix]
+    found = exact or found
+    if not prefix or not found:
+        raise UnknownHold("no such hold", next_step="list them with: toolgate approvals ls")
+    if len(found) > 1:
+        raise AmbiguousHold(
+            f"{len(found)} holds begin with {prefix!r}",
+            candidates=tuple(row["id"] for row in found),
+            next_step="give more of the id",
+        )
+    return hold_of(found[0])
+
+
+def page(
+    tx: Tx,
+    tenant: str,
+    *,
+    statuses: Collection[Status],
+    limit: int,
+    after: tuple[int, int, str] | None = None,
+) -> list[Hold]:
+    """The queue, risk first, then time left.
+
+    Args:
+        tx: the transaction.
+        tenant: whose.
+        statuses: at least one.
+        limit: at most ``PAGE_MAX``.
+        after: risk, ``expires_ms`` and id of the last hold of the page before.
+    """
+    holds: list[Hold] = []
+    for status in statuses:
+        found = tx.rows(
+            "SELECT * FROM hold WHERE tenant = :tenant AND status = :status "  # noqa: S608 - fixed text
+            + ("" if after is None else "AND " + _BEHIND)
+            + "ORDER BY risk DESC, expires_ms, id LIMIT :most",
+            tenant=tenant,
+            status=status.value,
+            most=min(limit, PAGE_MAX),
+            **({} if after is None else {"risk": after[0], "expires_ms": after[1], "after_id": after[2]}),
+        )
+        holds += map(hold_of, found)
+    holds.sort(key=lambda hold: (-hold.requirement.risk, hold.expires_ms, hold.id))
+    holds = holds[: min(limit, PAGE_MAX)]
+    sizes = {group: _group_size(tx, tenant, group) for group in {hold.group_key for hold in holds}}
+    return [replace(hold, group_size=sizes[hold.group_key]) for hold in holds]
+
+
+_BEHIND = (
+    "(risk < :risk OR (risk = :risk AND (expires_ms > :expires_ms OR "
+    "(expires_ms = :expires_ms AND id > :after_id)))) "
+)
+
+
+def _group_size(tx: Tx, tenant: str, group_key: str) -> int:
+    counted = tx.rows(
+        "SELECT COUNT(*) AS n FROM (SELECT 1 FROM hold WHERE tenant = :tenant AND group_key = :group_key "
+        "AND status = 'held' LIMIT 1000) AS alike",
+        tenant=tenant,
+        group_key=group_key,
+    )
+    return int(counted[0]["n"])
+
+
+def group(tx: Tx, tenant: str, group_key: str, *, limit: int) -> list[Hold]:
+    """The waiting calls that are nearly identical."""
+    found = tx.rows(
+        "SELECT * FROM hold WHERE tenant = :tenant AND group_key = :group_key AND status = 'held' "
+        "ORDER BY created_ms, id LIMIT :most",
+        tenant=tenant,
+        group_key=group_key,
+        most=min(limit, PAGE_MAX),
+    )
+    return list(map(hold_of, found))
+
+
+def story(tx: Tx, hold: Hold) -> Story:
+    """Everything about one hold."""
+    votes = tx.rows("SELECT * FROM hold_vote WHERE hold = :hold ORDER BY round, at_ms, person", hold=hold.id)
+    events = tx.rows("SELECT * FROM hold_event WHERE hold = :hold ORDER BY seq", hold=hold.id)
+    row = tx.rows("SELECT * FROM hold WHERE id = :id AND tenant = :tenant", id=hold.id, tenant=hold.tenant)
+    if not row:
+        raise UnknownHold("no such hold")
+    now = hold_of(row[0])
+    return Story(
+        hold=replace(now, group_size=_group_size(tx, now.tenant, now.group_key)),
+        votes=tuple(map(vote_of, votes)),
+        events=tuple(map(event_of, events)),
+        escalated=bool(row[0]["escalated"]),
+    )
+
+
+def similar(tx: Tx, hold: Hold) -> tuple[Similar, ...]:
+    """The latest ends of calls of the same tool, newest first."""
+    found: list[dict[str, Any]] = []
+    for status in _TELLING:
+        found += tx.rows(
+            "SELECT id, status, updated_ms, reason_by, reason, subject_id FROM hold "
+            "WHERE tenant = :tenant AND upstream = :upstream AND name = :name AND status = :status "
+            "AND id <> :id ORDER BY updated_ms DESC LIMIT :most",
+            tenant=hold.tenant,
+            upstream=hold.upstream,
+            name=hold.name,
+            status=status.value,
+            id=hold.id,
+            most=SIMILAR_MAX,
+        )
+    found.sort(key=lambda row: (-row["updated_ms"], row["id"]))
+    return tuple(
+        Similar(
+            id=row["id"],
+            status=Status(row["status"]),
+            updated_ms=row["updated_ms"],
+            by=row["reason_by"],
+            reason=row["reason"],
+            subject=row["subject_id"],
+        )
+        for row in found[:SIMILAR_MAX]
+    )
+
+
+_TELLING = (Status.SUCCEEDED, Status.FAILED, Status.DENIED, Status.EXPIRED)
+"""Ends that say something about how such calls are decided."""
+
+
+def due(tx: Tx, *, limit: int) -> list[Hold]:
+    """Approved calls that the gateway itself is to run now, whosever they are: the gateway's own work."""
+    found = tx.rows(
+        "SELECT * FROM hold WHERE status = 'approved' AND next_ms <= :now_ms AND approved_until_ms > :now_ms "
+        "ORDER BY next_ms LIMIT :most",
+        now_ms=tx.now_ms,
+        most=limit,
+    )
+    return [hold for hold in map(hold_of, found) if hold.requirement.on_approval == "execute"]
+
+
+def next_due_ms(tx: Tx) -> int | None:
+    """How many milliseconds until something has to be looked at by itself; None: nothing is waiting."""
+    looks = [
+        row["soonest"]
+        for status in Status
+        for row in tx.rows(
+            "SELECT MIN(next_ms) AS soonest FROM hold WHERE status = :status AND next_ms IS NOT NULL",
+            status=status.value,
+        )
+        if row["soonest"] is not None
+    ]
+    return max(0, min(looks) - tx.now_ms) if looks else None
+
+
+def holders(tx: Tx) -> list[tuple[str, str, str, str]]:
+    """Tenant, subject type, subject id and agent of whoever has calls waiting: the gateway's own work."""
+    found = tx.rows("SELECT tenant, principal FROM hold_waiting WHERE waiting > 0 AND principal <> ''")
+    return [(row["tenant"], *json.loads(row["principal"])) for row in found]
+
+
+def counts(tx: Tx, tenant: str | None = None) -> dict[str, int]:
+    """How many holds are open, by status; without a tenant of all, for the operator's readiness page."""
+    return {
+        status.value: int(
+            tx.rows(
+                "SELECT COUNT(*) AS n FROM hold WHERE status = :status"  # noqa: S608 - fixed text
+                + ("" if tenant is None else " AND tenant = :tenant"),
+                status=status.value,
+                **({} if tenant is None else {"tenant": tenant}),
+            )[0]["n"]
+        )
+        for status in (*sorted(OPEN), Status.OUTCOME_UNKNOWN)
+    }

@@ -1,0 +1,212 @@
+"""One held call as a reviewer reads it, top to bottom: nothing hidden, nothing left out silently."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from gateway.cli.approvals.arguments import Arguments, arguments_of, show_arguments, show_changes
+from gateway.cli.approvals.paper import Paper, shown
+from gateway.cli.approvals.wording import (
+    RISK_STYLE,
+    SEEN_CHARACTERS_MIN,
+    clock,
+    deciders,
+    short,
+    span,
+    waited_s,
+)
+from gateway.core.visible_text import visible
+
+if TYPE_CHECKING:
+    from gateway.people.models import HoldRow, HoldSheetModel
+
+WAITS = frozenset({"held", "approved"})
+_TOLD_ELSEWHERE = frozenset({"status", "how", "names", "single_user"})
+"""Of an event's details: the kind says it, or the votes do."""
+
+
+def sheet_lines(sheet: HoldSheetModel, *, width: int, full: bool = False) -> list[Text]:
+    """The whole sheet.
+
+    Args:
+        sheet: as the people port gave it.
+        width: columns.
+        full: long values whole, not only their ends.
+    """
+    paper = Paper(width)
+    arguments = arguments_of(sheet)
+    _status(paper, sheet)
+    paper.heading(shown(sheet.sentence, "bold"))
+    _arguments(paper, sheet, arguments, full=full)
+    _why(paper, sheet)
+    if sheet.original_text:
+        show_changes(paper, sheet, arguments, full=full)
+    _similar(paper, sheet)
+    _trail(paper, sheet)
+    _findings(paper, sheet)
+    _next(paper, sheet, arguments)
+    return paper.lines
+
+
+def _status(paper: Paper, sheet: HoldSheetModel) -> None:
+    row = sheet.hold
+    paper.heading(
+        Text.assemble(
+            (row.status.value.upper().replace("_", " "), "bold"),
+            f"  {visible(row.id)}  risk ",
+            (row.risk.upper(), RISK_STYLE[row.risk]),
+            f"  round {row.round}" if row.round > 1 else "",
+        )
+    )
+    paper.row(
+        "who", shown(f"agent {row.requester.agent}, for {row.requester.subject_type} {row.requester.subject}")
+    )
+    paper.row("client", shown(row.client + " (so it says)" if row.client else "does not say what it is"))
+    waited = waited_s(row)
+    since = f"since {clock(row.created)}" + (f", {span(waited)}" if waited else "")
+    paper.row("waiting" if row.status.value in WAITS else "held", since)
+    if row.status.value == "held":
+        paper.row(
+            "time left", f"{span(row.expires_in_s)}, until {clock(row.expires)}; then it is denied by itself"
+        )
+    elif row.status.value == "approved" and row.approved_until:
+        paper.row("approval", f"can be used until {clock(row.approved_until)}; then it expires")
+    if row.status.value in WAITS:
+        paper.row("caller", _caller(sheet))
+        paper.row(
+            "decided by",
+            deciders(row) + (f"; {row.approvals} said yes in this round" if row.approvals else ""),
+        )
+        if sheet.escalate_to:
+            now = "now also" if sheet.escalated else "later also"
+            paper.row("", shown(f"{now} {', '.join(sheet.escalate_to)}"))
+    if row.claimed_by:
+        paper.row("claimed by", shown(row.claimed_by))
+    if row.single_user:
+        paper.row("you", "are the only reviewer here and stand for every role; it is recorded like that")
+    _ended(paper, row)
+
+
+def _caller(sheet: HoldSheetModel) -> str:
+    count = sheet.callers_waiting
+    waits = "nobody waits at this moment"
+    if count:
+        waits = "the agent still waits" if count == 1 else f"the agent still waits, with {count} requests"
+    if sheet.hold.on_approval == "grant":
+        return f"{waits}; once approved, the agent's identical call runs it, one time"
+    return f"{waits}; once approved, the gateway runs it and keeps the result for the agent"
+
+
+def _ended(paper: Paper, row: HoldRow) -> None:
+    if row.reason or row.reason_by:
+        paper.row("because", shown(f"{row.reason or '(no reason given)'}  ({row.reason_by or 'gateway'})"))
+    if row.outcome is not None:
+        words = {
+            "result": "it ran" + ("; the tool reports an error" if row.outcome.is_error else ""),
+            "error": "the upstream answered with an error",
+            "unknown": "it was sent, or may have been, and nobody knows what came of it",
+            "none": "it never ran",
+        }[row.outcome.kind]
+        paper.row("outcome", shown(words + (f" ({row.outcome.code})" if row.outcome.code else "")))
+
+
+def _arguments(paper: Paper, sheet: HoldSheetModel, arguments: Arguments, *, full: bool) -> None:
+    row = sheet.hold
+    size = len(sheet.arguments_text.encode("utf-8", "replace"))
+    hidden = " after hiding secrets" if sheet.redactions else ""
+    paper.heading(Text.assemble(("What would run: ", "bold"), shown(f"{row.method} {row.target}", "bold")))
+    if sheet.definition_title:
+        paper.note(shown(f"called by its server: {sheet.definition_title}"))
+    if arguments.obstacle:
+        paper.alarm(f"cannot be looked at, so nobody can approve it: {visible(arguments.obstacle)}")
+    if sheet.arguments_text:
+        digest = hashlib.sha256(sheet.arguments_text.encode("utf-8", "replace")).hexdigest()
+        paper.note(f"{size:,} bytes of JSON{hidden}, SHA-256 {digest}")
+    show_arguments(paper, sheet, arguments, full=full)
+
+
+def _why(paper: Paper, sheet: HoldSheetModel) -> None:
+    row = sheet.hold
+    paper.heading(Text.assemble(("Risk: ", "bold"), (row.risk, RISK_STYLE[row.risk])))
+    for reason in row.reasons:
+        paper.row("why", shown(f"{reason.why or reason.code}  ({reason.code}, {reason.rule})"))
+    count = max(row.group_size, len(sheet.group))
+    if count > 1:
+        others = ", ".join(short(one.id) for one in sheet.group if one.id != row.id)
+        told = f"{count} nearly identical calls of this session wait; each is decided alone"
+        paper.row("alike", told + (f": {others}" if others else ""))
+
+
+def _similar(paper: Paper, sheet: HoldSheetModel) -> None:
+    paper.heading("Earlier decisions about this tool")
+    if not sheet.similar:
+        paper.note("none")
+    for one in sheet.similar:
+        because = f": {one.reason}" if one.reason else ""
+        paper.row(
+            one.status.value,
+            shown(
+                f"{clock(one.updated)}  {short(one.id)} of {one.subject}, by {one.by or 'gateway'}{because}"
+            ),
+        )
+
+
+def _trail(paper: Paper, sheet: HoldSheetModel) -> None:
+    paper.heading("What happened so far")
+    paper.row("session", shown((sheet.hold.session or "none") + _workflow(sheet.hold.workflow)))
+    for event in sheet.events:
+        told = {name: value for name, value in event.details.items() if name not in _TOLD_ELSEWHERE}
+        details = "  " + json.dumps(told, ensure_ascii=False) if told else ""
+        paper.row(
+            f"{event.seq}",
+            shown(f"{clock(event.at)}  {event.kind} by {event.actor}, round {event.round}{details}"),
+        )
+    for vote in sheet.votes:
+        alone = ", the only reviewer" if vote.single_user else ""
+        because = f": {vote.reason}" if vote.reason else ""
+        names = f" as {', '.join(vote.names)}" if vote.names else ""
+        paper.row(
+            vote.verdict,
+            shown(
+                f"{clock(vote.at)}  {vote.person}{names}{alone}, round {vote.round}, by {vote.how}{because}"
+            ),
+        )
+
+
+def _workflow(workflow: dict[str, Any]) -> str:
+    return f"  workflow {json.dumps(workflow, ensure_ascii=False)}" if workflow else ""
+
+
+def _findings(paper: Paper, sheet: HoldSheetModel) -> None:
+    if not sheet.redactions:
+        return
+    paper.heading("Found in the arguments")
+    for one in sheet.redactions:
+        paper.row("at", shown(f"{one.pointer or '(the whole)'}  {one.kind}"))
+
+
+def _next(paper: Paper, sheet: HoldSheetModel, arguments: Arguments) -> None:
+    row, beginning = sheet.hold, short(sheet.hold.id)
+    command = f"toolgate approvals {{}} {beginning}"
+    paper.heading("What to type next")
+    if row.status.value == "held":
+        if sheet.may_decide:
+            paper.note(shown(f"you may not decide it: {sheet.may_decide}"))
+            return
+        if not arguments.obstacle:
+            paper.note(f"{command.format('approve')} --seen {sheet.seen[:SEEN_CHARACTERS_MIN]}", "")
+        paper.note(f"{command.format('deny')} --reason TEXT", "")
+        paper.note(f"{command.format('edit')} --set /NAME=VALUE", "")
+        paper.note(command.format("claim"), "")
+    elif row.status.value == "outcome_unknown":
+        paper.note(f"{command.format('resolve')} --outcome succeeded|failed|held --evidence TEXT", "")
+    elif row.status.value == "approved":
+        # A no takes back what has not been used.
+        revoke = f"toolgate approvals grants revoke {beginning}"
+        paper.note(revoke if row.on_approval == "grant" else f"{command.format('deny')} --reason TEXT", "")
+    else:
+        paper.note("nothing is left to decide")

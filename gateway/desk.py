@@ -1,0 +1,114 @@
+"""The reviewers' desk: what people can do with held calls, whoever asks: the JSON API, pages later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection
+    from contextlib import AbstractContextManager
+
+    from durable.holds.deciding import Decided
+    from durable.holds.finding import Similar, Story
+    from durable.holds.hold import Hold, Person
+    from durable.holds.status import Status
+
+Verdict = Literal["approve", "deny"]
+Resolution = Literal["succeeded", "failed", "held"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldSheet:
+    """Everything a reviewer is shown of one held call."""
+
+    story: Story
+    arguments: Any
+    """The arguments that would be sent, secrets replaced by markers."""
+    arguments_text: str
+    """The same as the canonical text whose digest the approval is about, but for the markers."""
+    redactions: tuple[tuple[str, str], ...]
+    """JSON Pointer and kind of each marker."""
+    original_text: str
+    """What the agent had sent, where a reviewer edited it; else empty."""
+    similar: tuple[Similar, ...]
+    group: tuple[Hold, ...]
+    """Nearly identical calls that wait, too; this one among them."""
+    callers_waiting: int
+    sentence: str
+    """Facts only, by the gateway; nothing that the agent says of itself."""
+    definition_title: str
+    uninspectable: str
+    """Why nobody can approve it: too much to be looked at; empty if one can."""
+    may_decide: str
+    """Why this person may not; empty if they may."""
+
+
+class Desk(Protocol):
+    """Everything is within the person's tenant; what belongs to another does not exist.
+
+    Raises refusals of ``durable.holds.refusals``, ``StoreUnavailable``, and ``GatewayError``.
+    """
+
+    async def queue(
+        self,
+        person: Person,
+        *,
+        statuses: Collection[Status],
+        limit: int,
+        after: tuple[int, int, str] | None = None,
+    ) -> list[Hold]:
+        """A page of holds, risk first, then time left."""
+        ...
+
+    async def find(self, person: Person, prefix: str) -> Hold:
+        """The one hold whose id begins like this."""
+        ...
+
+    async def sheet(self, person: Person, prefix: str) -> HoldSheet:
+        """Everything about it. Reading the arguments is recorded."""
+        ...
+
+    async def decide(
+        self, person: Person, hold_id: str, verdict: Verdict, *, seen: str, reason: str
+    ) -> Decided:
+        """One person's word."""
+        ...
+
+    async def claim(self, person: Person, hold_id: str) -> Hold:
+        """Say "I am looking at it"."""
+        ...
+
+    async def edit(
+        self, person: Person, hold_id: str, arguments: dict[str, Any], *, seen: str, reason: str
+    ) -> Hold:
+        """Put other arguments in place: validated, evaluated, bound again; another round of approvals."""
+        ...
+
+    async def resolve(self, person: Person, hold_id: str, outcome: Resolution, *, evidence: str) -> Hold:
+        """Say what became of a call whose outcome was lost, or ask for it to be run again."""
+        ...
+
+    async def grants(self, person: Person, *, limit: int) -> list[Hold]:
+        """Approvals that wait for their caller to use them."""
+        ...
+
+    async def revoke(self, person: Person, hold_id: str, *, reason: str) -> Hold:
+        """Take such an approval back."""
+        ...
+
+    async def erase(self, person: Person, subject: str, *, reason: str) -> None:
+        """Destroy what opens a subject's stored values; holds of it can then no longer run."""
+        ...
+
+    def watch(self, person: Person) -> AbstractContextManager[AsyncIterator[str]]:
+        """Ids of holds as they change; an empty one means: read all again."""
+        ...
+
+    def callers_waiting(self, hold_id: str) -> int:
+        """How many requests of agents wait for it at this moment, in this process."""
+        ...
+
+    def sentence(self, hold: Hold) -> str:
+        """One sentence of facts about what the call would do, from redacted values."""
+        ...

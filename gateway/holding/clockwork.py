@@ -1,0 +1,104 @@
+"""What moves held calls without anybody asking: the sweeper and the executor, on the store's clock."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from durable.errors import StoreUnavailable
+from durable.holds.finding import due, next_due_ms
+from durable.holds.sweeping import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+
+    from durable.holds.hold import Hold
+    from durable.stores.base import HoldStore
+
+    StartTask = Callable[[Coroutine[object, object, None], str], asyncio.Task[None] | None]
+
+LOOK_MAX_S = 5.0
+"""It looks at least so often, whatever it was told."""
+PAUSE_S = 0.01
+"""What changes within this time is looked at together."""
+RETRY_S = 1.0
+
+
+class Clockwork:
+    """Sweeps what time has overtaken, and runs what is approved."""
+
+    def __init__(
+        self,
+        store: HoldStore,
+        execute: Callable[[Hold], Awaitable[Hold]],
+        start_task: StartTask,
+        *,
+        executions_max: int,
+    ) -> None:
+        """``execute`` runs one approved hold; at most ``executions_max`` of them at a time."""
+        self._store = store
+        self._execute = execute
+        self._start_task = start_task
+        self._executions_max = executions_max
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._stopped = False
+
+    async def keep(self) -> None:
+        """Go on for ever."""
+        with self._store.watch() as changes:
+            while True:
+                try:
+                    left_s = await self._turn()
+                except StoreUnavailable:
+                    left_s = RETRY_S
+                await self._something(changes, left_s)
+                await asyncio.sleep(PAUSE_S)
+
+    async def drain(self, deadline_s: float) -> None:
+        """Begin nothing more, and let what runs end."""
+        self._stopped = True
+        if self._running:
+            await asyncio.wait(set(self._running.values()), timeout=deadline_s)
+
+    async def _turn(self) -> float:
+        """Do what is due; seconds until something will be."""
+        soonest_ms = await self._store.read(next_due_ms)
+        if soonest_ms is not None and soonest_ms <= 0:
+            swept = await self._store.run(sweep)
+            if swept.more:
+                return 0.0
+            await self._begin()
+            soonest_ms = await self._store.read(next_due_ms)
+        if soonest_ms is None:
+            return LOOK_MAX_S
+        # What is due and not taken is under way, or there is no room for it: wait for a change.
+        return min(LOOK_MAX_S, soonest_ms / 1000) if soonest_ms > 0 else RETRY_S
+
+    async def _begin(self) -> None:
+        room = self._executions_max - len(self._running)
+        if self._stopped or room <= 0:
+            return
+        for hold in await self._store.read(due, limit=self._executions_max):
+            if hold.id in self._running or len(self._running) >= self._executions_max:
+                continue
+            task = self._start_task(self._run(hold), f"approved call {hold.id[:8]}")
+            if task is not None:
+                self._running[hold.id] = task
+
+    async def _run(self, hold: Hold) -> None:
+        try:
+            await self._execute(hold)
+        except StoreUnavailable:
+            # Nothing was begun; it is still approved.
+            return
+        finally:
+            self._running.pop(hold.id, None)
+
+    @staticmethod
+    async def _something(changes: AsyncIterator[str], left_s: float) -> None:
+        """Wait for a change, or until the time is up."""
+        try:
+            async with asyncio.timeout(left_s):
+                await anext(changes)
+        except TimeoutError:
+            return

@@ -1,0 +1,284 @@
+"""The reviewers' desk over the store: every act is one transaction, and an entry in the log."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from durable.errors import StoreUnavailable
+from durable.holds import deciding
+from durable.holds.finding import PAGE_MAX, group, of_prefix, one, page, similar, story
+from durable.holds.refusals import NotEligible, WrongStatus
+from durable.holds.rules import why_not_eligible
+from durable.holds.status import Status
+from gateway.core.canonical import canonical_json
+from gateway.core.record import Record
+from gateway.desk import HoldSheet
+from gateway.errors import AuditUnwritable, PayloadGone
+from gateway.holding.facts import sentence_of
+from gateway.holding.restoring import restored
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator
+
+    from durable.holds.deciding import Decided
+    from durable.holds.hold import Arguments, Hold, Person
+    from durable.stores.base import HoldStore
+    from gateway.desk import Resolution, Verdict
+    from gateway.holding.editing import Editing
+    from gateway.holding.relay import EventRelay
+    from gateway.ports import AuditTrail, Payloads, Redaction
+
+GROUP_MAX = 50
+CROWDED = "crowded"
+"""The kind of a redaction that hides everything at once (scanners/finding.py)."""
+
+
+class ReviewersDesk:
+    """Satisfies ``gateway.desk.Desk``."""
+
+    def __init__(
+        self,
+        *,
+        store: HoldStore,
+        audit: AuditTrail,
+        payloads: Payloads,
+        redaction: Redaction,
+        relay: EventRelay,
+        editing: Editing,
+        callers_waiting: Callable[[str], int],
+        title_of: Callable[[Hold], str],
+        erase_subject: Callable[[str, str, dict[str, str]], Any],
+        shown_bytes_max: int,
+        key: bytes,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            store: the rows.
+            audit: the log: what was read, and by whom.
+            payloads: sealed values.
+            redaction: makes them fit to be shown.
+            relay: carries what happened into the log.
+            editing: judges edited arguments.
+            callers_waiting: by hold id, in this process.
+            title_of: what the tool calls itself; the server's words.
+            erase_subject: ``(tenant, subject, members)``.
+            shown_bytes_max: larger arguments are uninspectable.
+            key: of the bindings.
+        """
+        self._store = store
+        self._audit = audit
+        self._payloads = payloads
+        self._redaction = redaction
+        self._relay = relay
+        self._editing = editing
+        self._callers_waiting = callers_waiting
+        self._title_of = title_of
+        self._erase_subject = erase_subject
+        self._shown_bytes_max = shown_bytes_max
+        self._key = key
+
+    async def queue(
+        self,
+        person: Person,
+        *,
+        statuses: Collection[Status],
+        limit: int,
+        after: tuple[int, int, str] | None = None,
+    ) -> list[Hold]:
+        """A page of holds, risk first, then time left."""
+        return await self._store.read(page, person.tenant, statuses=tuple(statuses), limit=limit, after=after)
+
+    async def find(self, person: Person, prefix: str) -> Hold:
+        """The one hold whose id begins like this."""
+        return await self._store.read(of_prefix, person.tenant, prefix)
+
+    async def sheet(self, person: Person, prefix: str) -> HoldSheet:
+        """Everything about it; reading the arguments is recorded before they are read."""
+        hold = await self.find(person, prefix)
+        told = await self._store.read(story, hold)
+        hold = told.hold
+        await self._audit.append(_read_record(person, hold))
+        uninspectable, arguments, redactions = await self._looked_at(hold)
+        return HoldSheet(
+            story=told,
+            arguments=arguments,
+            arguments_text="" if arguments is None else canonical_json(arguments).decode(),
+            redactions=redactions,
+            original_text=await self._original(hold),
+            similar=await self._store.read(similar, hold),
+            group=tuple(await self._store.read(group, hold.tenant, hold.group_key, limit=GROUP_MAX)),
+            callers_waiting=self._callers_waiting(hold.id),
+            sentence=sentence_of(hold),
+            definition_title=self._title_of(hold),
+            uninspectable=uninspectable,
+            may_decide=why_not_eligible(hold, person, escalated=told.escalated),
+        )
+
+    async def _looked_at(self, hold: Hold) -> tuple[str, Any, tuple[tuple[str, str], ...]]:
+        """Why nobody can look at it (empty if one can), the arguments as shown, and their redactions."""
+        if hold.arguments.size_bytes > self._shown_bytes_max:
+            why = (
+                f"the arguments have {hold.arguments.size_bytes} bytes, more than the "
+                f"{self._shown_bytes_max} that a person can be expected to look at"
+            )
+            return why, None, ()
+        try:
+            shown, redactions = self._redaction.shown(await self._stored(hold, hold.arguments))
+        except PayloadGone as error:
+            return error.reason, None, ()
+        if any(kind == CROWDED for _, kind in redactions):
+            return "so much of it looks like secrets that all of it is hidden", shown, redactions
+        return "", shown, redactions
+
+    async def _original(self, hold: Hold) -> str:
+        if hold.original is None or hold.original.size_bytes > self._shown_bytes_max:
+            return ""
+        try:
+            shown, _ = self._redaction.shown(await self._stored(hold, hold.original))
+        except PayloadGone as error:
+            return f"({error.reason})"
+        return canonical_json(shown).decode()
+
+    async def _stored(self, hold: Hold, arguments: Arguments) -> Any:
+        body = await self._payloads.read(hold.tenant, hold.requester.subject_id, arguments.payload)
+        return json.loads(body)
+
+    async def decide(
+        self, person: Person, hold_id: str, verdict: Verdict, *, seen: str, reason: str
+    ) -> Decided:
+        """One person's word."""
+        if verdict == "approve":
+            hold = await self.find(person, hold_id)
+            uninspectable, _, _ = await self._looked_at(hold)
+            if uninspectable:
+                raise NotEligible(f"nobody can approve what nobody can look at: {uninspectable}")
+        decided = await self._store.run(
+            deciding.decide, hold_id, person, verdict, seen=seen, reason=reason, key=self._key
+        )
+        await self._tell(hold_id)
+        return decided
+
+    async def claim(self, person: Person, hold_id: str) -> Hold:
+        """Say that one is looking at it."""
+        return await self._store.run(deciding.claim, hold_id, person)
+
+    async def edit(
+        self, person: Person, hold_id: str, arguments: dict[str, Any], *, seen: str, reason: str
+    ) -> Hold:
+        """Put other arguments in place: validated, evaluated, bound again; another round of approvals."""
+        hold = await self.find(person, hold_id)
+        problem = why_not_eligible(hold, person, escalated=True)
+        if problem:
+            raise NotEligible(f"you may not decide this call: {problem}")
+        stored = await self._stored(hold, hold.arguments)
+        shown, _ = self._redaction.shown(stored)
+        change = await self._editing.judged(hold, restored(arguments, shown, stored), person)
+        edited = await self._store.run(
+            deciding.edit, hold_id, person, change, seen=seen, reason=reason, key=self._key
+        )
+        await self._tell(hold_id)
+        return edited
+
+    async def resolve(self, person: Person, hold_id: str, outcome: Resolution, *, evidence: str) -> Hold:
+        """Say what became of a call whose outcome was lost, or ask for it to be run again."""
+        resolved = await self._store.run(
+            deciding.resolve, hold_id, person, outcome, evidence=evidence, key=self._key
+        )
+        await self._tell(hold_id)
+        if outcome != "held" and resolved.outcome is not None and resolved.outcome.call_id:
+            self._audit.enqueue(_resolution(person, resolved, evidence))
+        return resolved
+
+    async def grants(self, person: Person, *, limit: int) -> list[Hold]:
+        """Approvals that wait for their caller to use them."""
+        found: list[Hold] = []
+        after = None
+        while len(found) < limit:
+            approved = await self._store.read(
+                page, person.tenant, statuses=(Status.APPROVED,), limit=PAGE_MAX, after=after
+            )
+            found += [hold for hold in approved if hold.requirement.on_approval == "grant"]
+            if len(approved) < PAGE_MAX:
+                break
+            last = approved[-1]
+            after = (last.requirement.risk, last.expires_ms, last.id)
+        return found[:limit]
+
+    async def revoke(self, person: Person, hold_id: str, *, reason: str) -> Hold:
+        """Take such an approval back."""
+        hold = await self.find(person, hold_id)
+        problem = why_not_eligible(hold, person, escalated=True)
+        if problem:
+            raise NotEligible(f"you may not decide this call: {problem}")
+        if hold.status is not Status.APPROVED:
+            raise WrongStatus(
+                f"it is {hold.status.value}; only an approval that was not used can be revoked",
+                status=hold.status.value,
+            )
+        revoked = await self._store.run(
+            deciding.cancel, hold_id, tenant=person.tenant, actor=person.id, reason=reason
+        )
+        await self._tell(hold_id)
+        return revoked
+
+    async def erase(self, person: Person, subject: str, *, reason: str) -> None:
+        """Destroy what opens a subject's stored values; the sole person and operators may."""
+        if not (person.sole or "operator" in person.names):
+            raise NotEligible("erasing needs the role operator")
+        await self._erase_subject(person.tenant, subject, {"by": person.id, "reason": reason})
+
+    @contextmanager
+    def watch(self, person: Person) -> Iterator[AsyncIterator[str]]:
+        """Ids of this tenant's holds as they change."""
+        with self._store.watch() as changes:
+            yield self._own(person, changes)
+
+    async def _own(self, person: Person, changes: AsyncIterator[str]) -> AsyncIterator[str]:
+        async for hold_id in changes:
+            if not hold_id:
+                yield ""
+                continue
+            hold = await self._store.read(one, hold_id)
+            if hold is not None and hold.tenant == person.tenant:
+                yield hold_id
+
+    def callers_waiting(self, hold_id: str) -> int:
+        """How many requests of agents wait for it at this moment."""
+        return self._callers_waiting(hold_id)
+
+    def sentence(self, hold: Hold) -> str:
+        """One sentence of facts."""
+        return sentence_of(hold)
+
+    async def _tell(self, hold_id: str) -> None:
+        """What was decided is durable; the log hears of it now, or as soon as it can. Nothing runs before."""
+        with suppress(AuditUnwritable, StoreUnavailable):
+            await self._relay.flush(hold_id)
+
+
+def _read_record(person: Person, hold: Hold) -> Record:
+    members = {
+        "hold": hold.id,
+        "call": hold.call_id,
+        "tool": hold.target,
+        "subject": hold.requester.subject_id,
+        "by": person.id,
+        "how": person.how,
+        "arguments_sha256": hold.arguments.digest,
+    }
+    return Record(kind="payload_read", tenant=hold.tenant, members=members)
+
+
+def _resolution(person: Person, hold: Hold, evidence: str) -> Record:
+    assert hold.outcome is not None
+    members = {
+        "call": hold.outcome.call_id,
+        "hold": hold.id,
+        "status": hold.status.value,
+        "by": person.id,
+        "evidence": evidence,
+    }
+    return Record(kind="resolution", tenant=hold.tenant, members=members)

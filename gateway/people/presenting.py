@@ -1,0 +1,173 @@
+"""From holds to what goes over the port: the only place that knows both."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+from durable.holds.hold import RISK_NAMES
+from gateway.people.models import (
+    EventModel,
+    HoldRow,
+    HoldSheetModel,
+    OutcomeModel,
+    Redaction,
+    Requester,
+    SimilarModel,
+    VoteModel,
+    Why,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from durable.holds.finding import Similar
+    from durable.holds.hold import Event, Hold, Outcome, Person, Vote
+    from gateway.desk import Desk, HoldSheet
+
+_COMMITMENT = "_payload"
+"""Members of events that say where sealed values lie: nothing for people."""
+
+
+def time_text(time_ms: int) -> str:
+    """RFC 3339, in UTC, to the millisecond."""
+    whole_s, ms = divmod(time_ms, 1_000)
+    second = datetime.datetime.fromtimestamp(whole_s, datetime.UTC)
+    return f"{second:%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+
+
+class Presenter:
+    """Holds as one person is shown them."""
+
+    def __init__(self, desk: Desk, *, now_ms: Callable[[], int]) -> None:
+        """The desk knows who waits and what a call would do; ``now_ms`` is the wall clock."""
+        self._desk = desk
+        self._now_ms = now_ms
+
+    def row(self, hold: Hold, person: Person, *, votes: Iterable[Vote] | None = None) -> HoldRow:
+        """A hold as it stands in lists; ``votes`` of any round, where they are known."""
+        requirement, now_ms = hold.requirement, self._now_ms()
+        claimed = bool(hold.claimed_by) and now_ms < hold.claimed_until_ms
+        return HoldRow(
+            id=hold.id,
+            status=hold.status,
+            round=hold.round,
+            version=hold.version,
+            risk=RISK_NAMES[requirement.risk],
+            target=hold.target,
+            upstream=hold.upstream,
+            tool=hold.name,
+            method=hold.method,
+            requester=Requester(
+                subject_type=hold.requester.subject_type,
+                subject=hold.requester.subject_id,
+                agent=hold.requester.agent,
+            ),
+            client=hold.client,
+            session=hold.session,
+            workflow=dict(hold.workflow),
+            view=dict(hold.view),
+            sentence=self._desk.sentence(hold),
+            created=time_text(hold.created_ms),
+            updated=time_text(hold.updated_ms),
+            expires=time_text(hold.expires_ms),
+            expires_in_s=max(0, hold.expires_ms - now_ms) // 1_000,
+            approved_until=_time_or_none(hold.approved_until_ms),
+            reasons=[Why(code=one.code, why=one.why, rule=one.rule) for one in requirement.reasons],
+            by=[list(group) for group in requirement.groups],
+            quorum=requirement.quorum,
+            approvals=None if votes is None else _approvals(hold, votes),
+            show=list(requirement.show),
+            self_confirm=requirement.self_confirm,
+            on_approval=requirement.on_approval,
+            claimed_by=hold.claimed_by if claimed else "",
+            claimed_until=time_text(hold.claimed_until_ms) if claimed else None,
+            group=hold.group_key,
+            group_size=hold.group_size,
+            callers_waiting=self._desk.callers_waiting(hold.id),
+            edited=hold.original is not None,
+            outcome=_outcome(hold.outcome),
+            reason=hold.reason,
+            reason_by=hold.reason_by,
+            seen=hold.seen,
+            single_user=person.sole,
+        )
+
+    def sheet(self, sheet: HoldSheet, person: Person) -> HoldSheetModel:
+        """Everything about one hold."""
+        story, hold = sheet.story, sheet.story.hold
+        return HoldSheetModel(
+            hold=self.row(hold, person, votes=story.votes),
+            seen=hold.seen,
+            arguments=sheet.arguments,
+            arguments_text=sheet.arguments_text,
+            redactions=[Redaction(pointer=pointer, kind=kind) for pointer, kind in sheet.redactions],
+            original_text=sheet.original_text,
+            votes=[_vote(vote) for vote in story.votes],
+            events=[_event(event) for event in story.events],
+            escalated=story.escalated,
+            escalate_to=list(hold.requirement.escalate_to),
+            similar=[_similar(one) for one in sheet.similar],
+            group=[self.row(one, person) for one in sheet.group],
+            callers_waiting=sheet.callers_waiting,
+            sentence=sheet.sentence,
+            definition_title=sheet.definition_title,
+            uninspectable=sheet.uninspectable,
+            may_decide=sheet.may_decide,
+        )
+
+
+def _time_or_none(time_ms: int) -> str | None:
+    return time_text(time_ms) if time_ms else None
+
+
+def _approvals(hold: Hold, votes: Iterable[Vote]) -> int:
+    return len(
+        {vote.person.casefold() for vote in votes if vote.round == hold.round and vote.verdict == "approve"}
+    )
+
+
+def _outcome(outcome: Outcome | None) -> OutcomeModel | None:
+    if outcome is None:
+        return None
+    return OutcomeModel(kind=outcome.kind, code=outcome.code, is_error=outcome.is_error)
+
+
+def _vote(vote: Vote) -> VoteModel:
+    return VoteModel(
+        person=vote.person,
+        verdict=vote.verdict,
+        round=vote.round,
+        at=time_text(vote.at_ms),
+        names=sorted(vote.names),
+        single_user=vote.sole,
+        how=vote.how,
+        reason=vote.reason,
+    )
+
+
+def _event(event: Event) -> EventModel:
+    return EventModel(
+        seq=event.seq,
+        at=time_text(event.at_ms),
+        kind=event.kind,
+        actor=event.actor,
+        round=event.round,
+        fence=event.fence,
+        details=_shown(event.details),
+    )
+
+
+def _shown(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in details.items() if not name.endswith(_COMMITMENT)}
+
+
+def _similar(one: Similar) -> SimilarModel:
+    return SimilarModel(
+        id=one.id,
+        status=one.status,
+        updated=time_text(one.updated_ms),
+        by=one.by,
+        reason=one.reason,
+        subject=one.subject,
+    )

@@ -1,0 +1,1 @@
+"""Webhooks: what happens to held calls, told to other systems and to chats."""

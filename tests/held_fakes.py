@@ -1,0 +1,214 @@
+"""Stand-ins for the ports of held calls, and the whole flow of them over a store in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+
+from durable.holds.hold import Person
+from durable.stores.memory import MemoryStore
+from gateway.approval import Approval
+from gateway.downstream.delivery import Delivery
+from gateway.errors import CannotHold, PayloadGone
+from gateway.holding.attempt import Attempts
+from gateway.holding.callers import Callers
+from gateway.holding.clockwork import Clockwork
+from gateway.holding.desk import ReviewersDesk
+from gateway.holding.editing import Editing
+from gateway.holding.keys import IdempotencyKeys
+from gateway.holding.reevaluation import Reevaluation
+from gateway.holding.relay import EventRelay
+from gateway.holding.settings import ApprovalSettings
+from gateway.passage.forwarding import Forwarding
+from gateway.passage.subject_matter import SubjectMatter
+
+KEY = b"k" * 32
+
+
+class NobodyDecides:
+    """No held calls and no keys: whatever policy holds is refused."""
+
+    async def hold(self, passage, decision):
+        raise CannotHold("nobody can decide here")
+
+    async def taken_up(self, passage):
+        return None
+
+    async def reserve(self, passage):
+        return None
+
+    async def settle(self, passage, outcome):
+        return None
+
+    async def repeated(self, passage, earlier):
+        raise AssertionError("no key was ever taken")
+
+
+class TrailPayloads:
+    """Reads back what a ``JournalTrail`` was given; ``gone`` are subjects that were erased."""
+
+    def __init__(self, trail):
+        self._trail = trail
+        self.gone = set()
+        self.altered = {}
+
+    async def read(self, tenant, subject, commitment):
+        if subject in self.gone:
+            raise PayloadGone("erased")
+        place = commitment["payload"]
+        if place in self.altered:
+            return self.altered[place]
+        seq, _, name = place.partition("-")
+        record = self._trail.records[int(seq)]
+        (body,) = [one.body for one in record.payloads if one.name == name and one.subject == subject]
+        return body
+
+
+class People:
+    """Reviewers and callers who can be taken away."""
+
+    def __init__(self, *people, principals=()):
+        self.everybody = list(people)
+        self.principals = list(principals)
+
+    def people(self, tenant):
+        return tuple(one for one in self.everybody if one.tenant == tenant)
+
+    def names_now(self, tenant):
+        return {one.id: one.names for one in self.people(tenant)}
+
+    def current(self, tenant, subject_type, subject_id, agent):
+        wanted = (tenant, subject_type, subject_id, agent)
+        return next((one for one in self.principals if one.key == wanted), None)
+
+
+class PlainRedaction:
+    """Hides nothing but the word ``hunter2``."""
+
+    def view(self, value):
+        return json.loads(json.dumps(value).replace("hunter2", "[REDACTED]"))
+
+    def shown(self, value):
+        text = json.dumps(value)
+        found = (("", "password"),) if "hunter2" in text else ()
+        return json.loads(text.replace("hunter2", "[REDACTED]")), found
+
+    def text(self, value):
+        return value.replace("hunter2", "[REDACTED]")
+
+
+def person(name="lea@example.com", *names, tenant="acme", **members):
+    return Person(id=name, tenant=tenant, names=frozenset(names or ("refund-lead",)), **members)
+
+
+LEA = person()
+MAX = person("max@example.com")
+
+
+class HeldFlow:
+    """Approval, keys, desk and clockwork over the ports of a ``tests.fakes.Desk``."""
+
+    def __init__(self, desk, store, *, principals, people=(LEA, MAX), settings=None, payloads=None):
+        self.desk, self.store = desk, store
+        self.people = People(*people, principals=principals)
+        self.payloads = payloads or TrailPayloads(desk.audit)
+        self.relay = EventRelay(store, desk.audit)
+        self.settings = settings or ApprovalSettings()
+        self.ids = iter(f"hold{number:016d}" for number in range(10_000))
+        matter = SubjectMatter(desk.catalogue, {"orders": desk.upstream})
+        shared = {
+            "principals": self.people,
+            "definition_of": matter.of,
+            "policy": desk.policy,
+            "policy_deadline_s": 0.25,
+            "clock_us": desk.clock.us,
+            "zone": datetime.UTC,
+        }
+        self.attempts = Attempts(
+            store=store,
+            relay=self.relay,
+            audit=desk.audit,
+            forwarding=Forwarding(
+                {"orders": desk.upstream}, desk.rounds, desk.telemetry, deadline_s={"orders": 5.0}
+            ),
+            telemetry=desk.telemetry,
+            back_off_max_ms=60_000,
+            monotonic_s=desk.clock.s,
+            new_call_id=desk.new_call_id,
+        )
+        self.approval = Approval(
+            store=store,
+            audit=desk.audit,
+            reviewers=self.people,
+            redaction=PlainRedaction(),
+            reevaluation=Reevaluation(
+                payloads=self.payloads, reviewers=self.people, reachable=lambda upstream: True, **shared
+            ),
+            attempts=self.attempts,
+            settings=self.settings,
+            call_deadline_s={"orders": 5.0},
+            key=KEY,
+            owner="this-process",
+            new_hold_id=lambda: next(self.ids),
+        )
+        self.callers = Callers(
+            store=store,
+            payloads=self.payloads,
+            relay=self.relay,
+            execute=self.approval.execute,
+            start_task=start,
+            key=KEY,
+        )
+        self.keys = IdempotencyKeys(store, self.payloads, owner="this-process")
+        self.clockwork = Clockwork(store, self.approval.execute, start, executions_max=4)
+        self.reviewers = ReviewersDesk(
+            store=store,
+            audit=desk.audit,
+            payloads=self.payloads,
+            redaction=PlainRedaction(),
+            relay=self.relay,
+            editing=Editing(audit=desk.audit, redaction=PlainRedaction(), **shared),
+            callers_waiting=self.callers.callers_waiting,
+            title_of=lambda hold: "",
+            erase_subject=self.erase,
+            shown_bytes_max=self.settings.shown_bytes_max,
+            key=KEY,
+        )
+        desk.connect(self)
+
+    async def erase(self, tenant, subject, members):
+        self.payloads.gone.add(subject)
+
+    async def approve(self, hold, who=LEA, **members):
+        return (
+            await self.reviewers.decide(
+                who, hold.id, "approve", **{"seen": hold.seen, "reason": "", **members}
+            )
+        ).hold
+
+    async def deny(self, hold, who=LEA, reason="no"):
+        return (await self.reviewers.decide(who, hold.id, "deny", seen=hold.seen, reason=reason)).hold
+
+
+def delivery_over(held, answers, seal, task_ids, **settings):
+    """How agents wait, over the flow; links lead nowhere."""
+    return Delivery(
+        held,
+        answers,
+        seal=seal,
+        task_ids=task_ids,
+        settings=ApprovalSettings(**settings),
+        link_of=lambda hold: f"http://people/holds/{hold.id}",
+        has_output_schema=lambda hold: False,
+    )
+
+
+async def held_flow(desk, *, principals, **members):
+    """The flow over a new store in memory, on the desk's own clock."""
+    store = await MemoryStore.open(clock_ms=lambda: desk.clock.now_us // 1000)
+    return HeldFlow(desk, store, principals=principals, **members)
+
+
+def start(coro, name):
+    return asyncio.ensure_future(coro)
