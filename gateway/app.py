@@ -34,7 +34,7 @@ from gateway.policy import PolicyInForce
 from gateway.redaction import redaction_of
 from gateway.sealed import SealedPayloads, retain_payloads
 from gateway.telemetry.traces import telemetry_from
-from gateway.trail import Trail
+from gateway.trail import Trail, resolve_in_log
 from gateway.upstream.pool import UpstreamPool
 from policies.engines.embedded import EmbeddedEngine
 
@@ -215,6 +215,7 @@ class Gateway:
             redaction=self._redaction,
             reviewers=self._reviewers,
             erase_subject=erase,
+            resolve_call=partial(resolve_in_log, self._log, data),
             sealing_key=self._sealing_key,
         )
 

@@ -7,6 +7,7 @@ only reads (holding/callers.py).
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from durable.errors import StoreUnavailable
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 LEASE_MARGIN_S = 30.0
 """An attempt may take as long as the call itself, and so much longer."""
 POSTPONED_MS = 2_000
+FAULT_POSTPONED_MS = 60_000
 
 
 class Approval:
@@ -93,6 +95,7 @@ class Approval:
         self._call_deadline_s = call_deadline_s
         self._key = key
         self._owner = owner
+        self._beginnings = itertools.count(1)
         self._new_hold_id = new_hold_id
         self._holding: set[PrincipalKey] = set()
         """Who has had calls waiting: only they can have one that an allowed call is about."""
@@ -109,16 +112,13 @@ class Approval:
         call, principal = passage.call, passage.caller.principal
         if call.method not in HOLDABLE or passage.side.task is not None or passage.resumed is not None:
             raise CannotHold(f"a person would have to decide, and {call.method} cannot wait for one here")
-        requirement = requirement_of(decision.holds)
-        if not satisfiable(requirement, requester_of(principal), self._reviewers.people(principal.tenant)):
-            raise NobodyApproves(_nobody(requirement))
         digest = call_digest(call, principal, passage.digest)
         try:
             found = await self._store.read(attached, principal.tenant, digest)
             if found is None and passage.repeats is not None:
                 raise unsettled(passage.repeats)
             if found is None:
-                return await self._filed(passage, decision, requirement, digest)
+                return await self._filed(passage, decision, digest)
         except StoreUnavailable as error:
             raise unavailable(error) from error
         await self._record(passage, decision, found.id)
@@ -142,7 +142,7 @@ class Approval:
                 return None
             if found.status is not Status.HELD:
                 return found
-            await self._store.run(
+            withdrawn = await self._store.run(
                 cancel,
                 found.id,
                 tenant=found.tenant,
@@ -154,17 +154,19 @@ class Approval:
             return await self._latest(found) if found is not None else None
         except StoreUnavailable as error:
             raise unavailable(error) from error
-        return None
+        # An attempt of long ago may have run: then nothing has become of it that could be forwarded.
+        return None if withdrawn.status in NEVER_RAN else withdrawn
 
     async def remember(self) -> None:
         """At start: who has calls waiting."""
         self._holding.update(await self._store.read(holders))
 
-    async def _filed(
-        self, passage: Passage, decision: Decision, requirement: Requirement, digest: str
-    ) -> Hold:
+    async def _filed(self, passage: Passage, decision: Decision, digest: str) -> Hold:
         principal, definition = passage.caller.principal, passage.definition
         assert definition is not None
+        requirement = requirement_of(decision.holds)
+        if not satisfiable(requirement, requester_of(principal), self._reviewers.people(principal.tenant)):
+            raise NobodyApproves(_nobody(requirement))
         self._holding.add(principal.key)
         await self._refuse_more(principal)
         hold_id = self._new_hold_id()
@@ -188,13 +190,17 @@ class Approval:
         return hold
 
     async def _refuse_more(self, principal: Principal) -> None:
-        """Before anything is written: a flood must not fill the log with arguments."""
-        mine = await self._store.read(waiting, principal.tenant, requester_of(principal))
-        if mine >= self._caps.per_agent:
-            raise HoldLimit(
-                f"{mine} calls of this agent wait for a person already",
-                next_step="wait until some of them are decided",
-            )
+        """Before anything is written: a flood must not fill the log with requests that find no room."""
+        for whose, requester, most in (
+            ("agent", requester_of(principal), self._caps.per_agent),
+            ("tenant", None, self._caps.per_tenant),
+        ):
+            found = await self._store.read(waiting, principal.tenant, requester)
+            if found >= most:
+                raise HoldLimit(
+                    f"{found} calls of this {whose} wait for a person already",
+                    next_step="wait until some of them are decided",
+                )
 
     async def _record(self, passage: Passage, decision: Decision, hold_id: str) -> dict[str, Any]:
         """The request in the log: that it was made, and is held. The commitment of its arguments."""
@@ -228,8 +234,14 @@ class Approval:
         try:
             standing = await self._reevaluation.of(hold, votes)
         except (NotNow, PolicyUnavailable):
-            await self._store.run(postpone, hold.id, hold.version, again_ms=POSTPONED_MS)
+            await self._postpone(hold, POSTPONED_MS)
             return hold
+        except Exception:
+            # A fault of ours with one call must not keep the executor from the others.
+            await self._postpone(hold, FAULT_POSTPONED_MS)
+            raise
+        # Each beginning has a name of its own, by which it is found again if nobody acknowledged it.
+        owner = f"{self._owner}/{next(self._beginnings)}"
         lease_s = self._call_deadline_s.get(hold.upstream, 0.0) + LEASE_MARGIN_S
         try:
             begun = await self._store.run(
@@ -237,16 +249,24 @@ class Approval:
                 hold.id,
                 hold.version,
                 standing.now,
-                owner=self._owner,
+                owner=owner,
                 lease_ms=int(lease_s * 1000),
                 key=self._key,
             )
         except Refused:
             # Somebody was first.
             return await self._latest(hold)
+        except StoreUnavailable:
+            # The row may say all the same that it is under way. Nothing was sent, and only we know.
+            return await self._attempts.never_began(hold, owner)
         if begun.status is not Status.EXECUTING:
             return begun
         return await self._attempts.run(begun, standing)
+
+    async def _postpone(self, hold: Hold, again_ms: int) -> None:
+        if hold.requirement.on_approval == "execute":
+            # The other kind waits for its caller, and must never be due.
+            await self._store.run(postpone, hold.id, hold.version, again_ms=again_ms)
 
 
 def _nobody(requirement: Requirement) -> str:

@@ -89,6 +89,15 @@ class Desk(Protocol):
         """Say what became of a call whose outcome was lost, or ask for it to be run again."""
         ...
 
+    async def resolve_call(
+        self, person: Person, call: str, outcome: Literal["succeeded", "failed"], *, evidence: str
+    ) -> str:
+        """The same for an ordinary call without an outcome in the log; operators and the sole person may.
+
+        Returns its full id.
+        """
+        ...
+
     async def grants(self, person: Person, *, limit: int) -> list[Hold]:
         """Approvals that wait for their caller to use them."""
         ...

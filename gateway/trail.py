@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol
 
-from durable.audit.entry import Draft, PayloadDraft
+from durable.audit.entry import Draft, PayloadDraft, read_line
+from durable.audit.intents import OpenIntents
 from durable.audit.reading import show
-from durable.errors import DurableError
+from durable.errors import AmbiguousCall, DurableError, UnknownCall
 from durable.holds.hold import Outcome
-from gateway.core.record import Recorded
+from durable.holds.refusals import AmbiguousHold, UnknownHold, WrongStatus
+from gateway.core.record import Record, Recorded
 from gateway.errors import AuditUnwritable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from durable.audit.entry import Appended
-    from gateway.core.record import Record
 
 
 class Log(Protocol):
@@ -74,6 +77,38 @@ def logged_outcome(data: Path, tenant: str, call: str) -> Outcome | None:
                 call_id=call,
             )
     return None
+
+
+async def resolve_in_log(log: Log, data: Path, tenant: str, call: str, members: Mapping[str, Any]) -> str:
+    """Write down what a person found out about a call whose outcome is not in the log; its whole id.
+
+    Raises:
+        UnknownHold, AmbiguousHold: not one call of this tenant.
+        WrongStatus: the log knows already, or the call belongs to a hold, which is resolved itself.
+        AuditUnwritable: it could not be written down.
+    """
+    try:
+        shown = await asyncio.to_thread(show, data, call, tenant=tenant)
+    except UnknownCall as error:
+        raise UnknownHold("no such call", next_step="toolgate audit unresolved") from error
+    except AmbiguousCall as error:
+        raise AmbiguousHold(
+            error.reason, candidates=error.candidates, next_step="give more of the id"
+        ) from error
+    intents = OpenIntents()
+    for entry in shown.entries:
+        stored = read_line(entry.line)
+        assert stored is not None
+        intents.see(stored)
+    if not len(intents):
+        raise WrongStatus("the log knows already what became of it", status="resolved")
+    hold = shown.entries[0].members.get("hold")
+    if hold:
+        raise WrongStatus(
+            "it is an attempt of a held call", status="held", next_step=f"toolgate approvals resolve {hold}"
+        )
+    await Trail(log).append(Record(kind="resolution", tenant=tenant, members={"call": shown.call, **members}))
+    return shown.call
 
 
 def _draft(record: Record) -> Draft:

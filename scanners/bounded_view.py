@@ -97,7 +97,8 @@ class _View:
             return [*shown, f"…({_rest(value, len(shown))})"] if left_out else shown
         members = dict(zip(_names(entries), shown, strict=True))
         if left_out:
-            members[free_name("…", members)] = _rest(value, len(shown))
+            # No member that is left out may seem to be shown, so the name is nobody's.
+            members[free_name("…", value.keys() | members.keys())] = _rest(value, len(shown))
         return members
 
     def _shown(self, value: dict[str, Any] | list[Any], room: int, depth: int) -> list[_Entry]:

@@ -171,6 +171,7 @@ class HeldFlow:
             editing=Editing(audit=desk.audit, redaction=PlainRedaction(), **shared),
             callers_waiting=self.callers.callers_waiting,
             title_of=lambda hold: "",
+            resolve_call=None,
             erase_subject=self.erase,
             shown_bytes_max=self.settings.shown_bytes_max,
             key=KEY,

@@ -79,6 +79,7 @@ def hold_of(row: Mapping[str, Any]) -> Hold:
         outcome=None if outcome is None else Outcome(**json.loads(outcome)),
         collected=bool(row["collected"]),
         group_size=row.get("group_size", 1),
+        approvals=row.get("approvals"),
     )
 
 

@@ -106,7 +106,9 @@ def decide(
             **_ended(tx, hold, reason=reason, by=person.id),
         )
         return Decided(hold=after, counted=True)
-    if satisfied(hold.requirement, hold.requester, votes_of(tx, hold), escalated=escalated(tx, hold)):
+    votes = votes_of(tx, hold)
+    approvals = sum(1 for vote in votes if vote.verdict == "approve")
+    if satisfied(hold.requirement, hold.requester, votes, escalated=escalated(tx, hold)):
         until_ms = max(hold.expires_ms, tx.now_ms + APPROVAL_GRACE_MS)
         after = move(
             tx,
@@ -120,9 +122,11 @@ def decide(
             reason_by=person.id,
             claimed_by="",
             claimed_until_ms=0,
+            approvals=approvals,
         )
         return Decided(hold=after, counted=True)
-    after = move(tx, hold, "vote", actor=person.id, details=_proof(person) | {"verdict": verdict})
+    details = _proof(person) | {"verdict": verdict}
+    after = move(tx, hold, "vote", actor=person.id, details=details, approvals=approvals)
     return Decided(hold=after, counted=True)
 
 

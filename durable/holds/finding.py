@@ -102,7 +102,9 @@ def page(
     holds: list[Hold] = []
     for status in statuses:
         found = tx.rows(
-            "SELECT * FROM hold WHERE tenant = :tenant AND status = :status "  # noqa: S608 - fixed text
+            "SELECT hold.*, (SELECT COUNT(*) FROM hold_vote WHERE hold_vote.hold = hold.id "  # noqa: S608
+            "AND hold_vote.round = hold.round AND verdict = 'approve') AS approvals FROM hold "
+            "WHERE tenant = :tenant AND status = :status "
             + ("" if after is None else "AND " + _BEHIND)
             + "ORDER BY risk DESC, expires_ms, id LIMIT :most",
             tenant=tenant,

@@ -180,6 +180,8 @@ class Hold:
     claimed_until_ms: int
     group_size: int = field(default=1, compare=False)
     """How many open holds share the group; filled by lists only."""
+    approvals: int | None = field(default=None, compare=False)
+    """Different people who said yes in this round; filled by lists and decisions only."""
 
     @property
     def target(self) -> str:

@@ -62,6 +62,7 @@ class HoldParts:
     redaction: Redaction
     reviewers: ReviewerDirectory
     erase_subject: Callable[[str, str, dict[str, str]], Awaitable[Any]]
+    resolve_call: Callable[[str, str, Mapping[str, Any]], Awaitable[str]]
     sealing_key: bytes
     """What the key of the bindings is derived from; not in the database."""
 
@@ -166,6 +167,7 @@ def hold_plane(configuration: Configuration, parts: HoldParts, agents: AgentPart
         editing=_editing(configuration, parts, agents, matter),
         callers_waiting=callers.callers_waiting,
         title_of=lambda hold: _title(agents.catalogue, hold),
+        resolve_call=parts.resolve_call,
         erase_subject=parts.erase_subject,
         shown_bytes_max=settings.shown_bytes_max,
         key=key,

@@ -1,4 +1,4 @@
-"""``toolgate audit tail | show | unresolved``: the log, read from its segments while the gateway runs."""
+"""``toolgate audit``: the log, read from its segments while the gateway runs, and what people add to it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import config_option, json_option
+from gateway.cli.people_verbs import erase, resolve
 from gateway.cli.text import safe
 from gateway.errors import ConfigurationError
 
@@ -98,6 +99,10 @@ def unresolved(config_path: Path, *, as_json: bool) -> None:
             )
     if not found and not as_json:
         click.echo("none: every allowed call has its outcome")
+
+
+audit.add_command(resolve)
+audit.add_command(erase)
 
 
 @audit.command(name="rotate-key")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gateway.core.canonical import canonical_json, sha256_hex
-from gateway.core.naming import is_tool_name
+from gateway.core.naming import RESERVED_UPSTREAM, is_tool_name, join_name, look_alikes
 from gateway.core.schema import ArgumentSchema
 from gateway.core.uri_template import UriPattern, is_uri
 from gateway.errors import InvalidParams
@@ -159,6 +160,8 @@ def parse_definition(
         return refused(
             "definition_name", "the name has characters outside A-Z a-z 0-9 _ . - or is over 128 long"
         )
+    if kind in {Kind.TOOL, Kind.PROMPT} and _is_taken_for_ours(upstream, name):
+        return refused("definition_reserved", "the name can be taken for one of the gateway's own")
     if kind is Kind.RESOURCE and not is_uri(name):
         return refused("definition_name", "the uri is not one, has hidden characters or is over 2,048 long")
     try:
@@ -179,6 +182,23 @@ def parse_definition(
         param_headers=param_headers,
         pattern=pattern,
     )
+
+
+def _is_taken_for_ours(upstream: str, name: str) -> bool:
+    """Whether models and people could take a name for the gateway's own tool, on either route.
+
+    ``toolgate__approval_wait`` stands beside the tools of every route, under this very name.
+    """
+    own = _folded(join_name(RESERVED_UPSTREAM, ""))
+    return any(_folded(one).startswith(own) for one in (name, join_name(upstream, name)))
+
+
+def _folded(name: str) -> str:
+    _, skeleton = look_alikes(name)
+    return _SEPARATORS.sub("_", skeleton)
+
+
+_SEPARATORS = re.compile(r"[-._]+")
 
 
 def _arguments(kind: Kind, members: dict[str, Any]) -> ArgumentSchema:

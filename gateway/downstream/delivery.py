@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import msgspec
 
 from gateway.bridge.inputs import input_requests
-from gateway.core.canonical import sha256_hex
 from gateway.core.capabilities import speaks_tasks
 from gateway.core.methods import METHODS
-from gateway.core.seal import SealBroken
 from gateway.downstream import approval_wait, hold_tasks, self_confirm
 from gateway.downstream.answers import Body, response
 from gateway.downstream.errors import DENIED, error_body
+from gateway.downstream.hold_rounds import HoldRounds
 from gateway.downstream.hold_words import (
     ended_text,
     gone_text,
@@ -28,7 +27,7 @@ from gateway.downstream.hold_words import (
     tool_error,
     waiting_text,
 )
-from gateway.downstream.patience import patience_of
+from gateway.downstream.patience import patience_of, takes_rounds
 from gateway.downstream.task_ids import Task
 from gateway.errors import InvalidArguments, Overloaded, RequestStateRefused, UnknownTask
 from gateway.holding.ending import usable, waits
@@ -53,10 +52,11 @@ if TYPE_CHECKING:
     from gateway.holding.settings import ApprovalSettings
     from gateway.ports import AskSink, NoticeSink
 
-PURPOSE = "held call"
 ROUNDS_MAX = 8
 """The Python and TypeScript SDKs give a call up after ten ``input_required`` answers."""
 USE_AGAIN_S = 2.0
+TASK_USE_S = 2.0
+"""A look at a task waits so long for a call that it has begun."""
 ASKED_S = 600.0
 """For a user to answer a question in their client, whose own patience is another matter."""
 
@@ -122,7 +122,7 @@ class Delivery:
         """Take the flow, the words, and what is sealed."""
         self._held = held
         self._answers = answers
-        self._seal = seal
+        self._rounds = HoldRounds(seal)
         self._task_ids = task_ids
         self._settings = settings
         self._link_of = link_of
@@ -142,15 +142,16 @@ class Delivery:
         if self._as_task(asked, caller) and waits(hold):
             task_id = self._task_ids.sealed(caller.principal, _task(hold))
             return Body(response(request_id, hold_tasks.begun(hold, task_id)))
-        in_rounds = caller.era == "modern" and METHODS[asked.call.method].rounds
+        in_rounds = _in_rounds(asked.call, caller, rounds)
         ask = self._question(hold, caller)
-        if ask is not None and in_rounds and rounds == 0:
+        shown = self._shown(asked, caller)
+        if ask is not None and in_rounds and (rounds == 0 or shown not in {"", hold.seen}):
             requests = input_requests({self_confirm.KEY: ask})
-            return Body(response(request_id, self._round(asked.call, caller, hold, 1, requests)))
-        if in_rounds and self_confirm.KEY in asked.responses:
+            return Body(response(request_id, self._round(asked.call, caller, hold, rounds + 1, requests)))
+        if in_rounds and shown == hold.seen and self_confirm.KEY in asked.responses:
             hold = await self._confirmed(hold, caller, asked.responses[self_confirm.KEY])
         if ask is not None and waiting.ask_agent is not None:
-            hold = await self._asked_inline(hold, caller, ask, waiting.ask_agent)
+            hold = await self._asked_inline(hold, caller, ask, waiting, waiting.ask_agent)
         hold = await self._waited(hold, waiting, self._budget_s(caller, waiting, in_rounds=in_rounds))
         if not waits(hold):
             return await self._ended(request_id, asked, caller, hold)
@@ -164,19 +165,21 @@ class Delivery:
         Raises:
             RequestStateRefused: it is of this kind, and of another call, or its hold is not there.
         """
-        if asked.state is None:
+        found = self._rounds.of(caller.principal.key, asked.call, asked.state)
+        if found is None:
             return None
-        try:
-            content = json.loads(self._seal.open(PURPOSE, caller.principal.key, asked.state))
-        except SealBroken:
-            return None
-        hold_id, fingerprint, rounds = content
-        if fingerprint != _fingerprint(asked.call):
-            raise RequestStateRefused("this request state belongs to another request")
-        hold = await self._held.of_owner(caller.principal, hold_id)
+        hold = await self._held.of_owner(caller.principal, found.hold)
         if hold is None:
             raise RequestStateRefused("there is no such held call", next_step="begin the call again")
-        return hold, rounds
+        return hold, found.number
+
+    def _shown(self, asked: Asked, caller: Caller) -> str:
+        """What the user was asked about in the round before; empty if they were not asked.
+
+        An answer that nobody asked for, or that is about what the call was before, decides nothing.
+        """
+        found = self._rounds.of(caller.principal.key, asked.call, asked.state)
+        return "" if found is None else found.shown
 
     async def waited_for(
         self, request_id: RequestId | None, asked: Asked, caller: Caller, waiting: Waiting
@@ -214,7 +217,7 @@ class Delivery:
         if asked.call.method != "tasks/get":
             return Body(response(request_id, b'{"resultType":"complete"}'))
         if usable(hold):
-            hold = await self._held.use(hold)
+            hold = await self._used(hold, TASK_USE_S)
         answer = error = None
         if not waits(hold):
             answer, error = await self._task_ending(asked, caller, hold)
@@ -233,8 +236,18 @@ class Delivery:
         sentence = sentence_of(hold)
         return self_confirm.question(hold, caller.capabilities, sentence=sentence, link=self._link_of(hold))
 
-    async def _asked_inline(self, hold: Hold, caller: Caller, ask: InputAsk, ask_agent: AskSink) -> Hold:
+    async def _asked_inline(
+        self, hold: Hold, caller: Caller, ask: InputAsk, waiting: Waiting, ask_agent: AskSink
+    ) -> Hold:
         """Ask the user while the request stays open, unless somebody decides meanwhile."""
+        try:
+            with waiting.aside():
+                return await self._asked(hold, caller, ask, ask_agent)
+        except Overloaded:
+            # Too many wait already: their user is not asked, and can still confirm on the page.
+            return hold
+
+    async def _asked(self, hold: Hold, caller: Caller, ask: InputAsk, ask_agent: AskSink) -> Hold:
         asking = asyncio.ensure_future(ask_agent(ask))
         deciding = asyncio.ensure_future(self._held.wait(hold, timeout_s=ASKED_S))
         try:
@@ -258,14 +271,17 @@ class Delivery:
         try:
             with waiting.aside():
                 while waits(hold) and (left_s := began_s + budget_s - loop.time()) > 0:
+                    if self._held.draining:
+                        return hold
                     if usable(hold):
                         hold = await self._used(hold, left_s)
+                        if usable(hold):
+                            # Its upstream is down, or the client's patience is over.
+                            await asyncio.sleep(min(USE_AGAIN_S, max(0.0, began_s + budget_s - loop.time())))
                         continue
                     before = hold.version
                     hold = await self._held.wait(hold, timeout_s=min(self._settings.progress_s, left_s))
-                    if self._held.draining:
-                        return hold
-                    if hold.version == before:
+                    if hold.version == before and not self._held.draining:
                         await _sign_of_life(waiting, hold, loop.time() - began_s)
         except Overloaded:
             # Too many wait already: this one is answered at once, and finds its hold again later.
@@ -273,11 +289,12 @@ class Delivery:
         return hold
 
     async def _used(self, hold: Hold, left_s: float) -> Hold:
-        """Run it for its caller. What cannot be sent yet, because its upstream is down, is tried again."""
-        hold = await self._held.use(hold)
-        if usable(hold):
-            await asyncio.sleep(min(USE_AGAIN_S, left_s))
-        return hold
+        """Run it for its caller; what takes longer than the caller's patience goes on without."""
+        try:
+            async with asyncio.timeout(left_s):
+                return await self._held.use(hold)
+        except TimeoutError:
+            return hold
 
     def _budget_s(self, caller: Caller, waiting: Waiting, *, in_rounds: bool) -> float:
         settings = self._settings
@@ -297,8 +314,8 @@ class Delivery:
     def _round(
         self, call: Call, caller: Caller, hold: Hold, rounds: int, requests: bytes | None = None
     ) -> bytes:
-        content = json.dumps([hold.id, _fingerprint(call), rounds]).encode()
-        state = self._seal.close(PURPOSE, caller.principal.key, content)
+        shown = "" if requests is None else hold.seen
+        state = self._rounds.state(caller.principal.key, call, hold, rounds, shown=shown)
         asks = {} if requests is None else {"inputRequests": msgspec.Raw(requests)}
         return _encode({"resultType": "input_required", **asks, "requestState": state})
 
@@ -338,6 +355,13 @@ class Delivery:
         )
 
 
+def _in_rounds(call: Call, caller: Caller, rounds: int) -> bool:
+    """Who has come back from one round takes another."""
+    if caller.era != "modern" or not METHODS[call.method].rounds:
+        return False
+    return rounds > 0 or takes_rounds(caller.client, caller.capabilities)
+
+
 def _end_text(ending: Ending) -> str:
     return gone_text(ending.hold, ending.gone) if ending.gone else ended_text(ending.hold)
 
@@ -355,8 +379,3 @@ async def _sign_of_life(waiting: Waiting, hold: Hold, waited_s: float) -> None:
 
 def _task(hold: Hold) -> Task:
     return Task(hold_tasks.UPSTREAM, hold.id, hold.id)
-
-
-def _fingerprint(call: Call) -> str:
-    head = json.dumps([call.method, call.upstream, call.name]).encode()
-    return sha256_hex(head + call.arguments_json)

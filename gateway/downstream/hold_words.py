@@ -2,7 +2,8 @@
 
 Waiting is an error result without ``structuredContent`` where the tool has an output schema: every client
 takes that for "not done", and none validates it. Its state is in ``_meta``. One block of text only: some
-clients hand several to their model as a list.
+clients hand several to their model as a list. Where there is ``structuredContent``, it begins with the words:
+some clients (Pydantic AI 2.68) show their model nothing else.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def tool_error(text: str, state: dict[str, Any], *, modern: bool, structured: bo
         "_meta": {META_HOLD: state},
     }
     if structured:
-        result["structuredContent"] = {"toolgate": state}
+        result["structuredContent"] = {"toolgate": {"message": text, **state}}
     if modern:
         result["resultType"] = "complete"
     return _encode(result)

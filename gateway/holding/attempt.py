@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from durable.errors import StoreUnavailable
 from durable.holds.executing import finish, give_back, retry
+from durable.holds.finding import one
 from durable.holds.hold import Hold, Outcome
 from durable.holds.refusals import Refused
 from durable.holds.status import Status
@@ -85,10 +86,10 @@ class Attempts:
             The hold as it is then: ended, given back, or with an unknown outcome.
         """
         passage = self._passage(begun, standing)
+        intent = self._intent(begun, standing, passage)
         try:
             await self._relay.flush(begun.id)
-            intent = self._intent(begun, standing, passage)
-            passage.seq = (await self._audit.append(intent))[0].seq
+            await self._intended(begun, passage, intent)
         except (AuditUnwritable, StoreUnavailable) as error:
             return await self._give_back(begun, f"the audit log cannot take it: {error.reason}")
         passage.effect = "allow"
@@ -104,6 +105,30 @@ class Attempts:
             self._telemetry.call_ended(passage.span, passage.end(self._monotonic_s()))
         ended = await self._logged(begun, passage, ended)
         return await self._settle(begun, ended)
+
+    async def never_began(self, hold: Hold, owner: str) -> Hold:
+        """Take back a beginning of which the store did not say whether it is stored.
+
+        Args:
+            hold: as it was before.
+            owner: the name under which it was begun, and nothing else.
+        """
+        while True:
+            try:
+                found = await self._store.read(one, hold.id)
+                if found is None or found.status is not Status.EXECUTING or found.owner != owner:
+                    return hold if found is None else found
+                return await self._store.run(
+                    give_back,
+                    found.id,
+                    found.fence,
+                    reason="the store did not say that it was begun",
+                    again_ms=self._again_ms(found),
+                )
+            except StoreUnavailable:
+                await asyncio.sleep(RETRY_S)
+            except Refused:
+                return hold
 
     def _passage(self, begun: Hold, standing: Standing) -> Passage:
         assert standing.call is not None
@@ -129,6 +154,14 @@ class Attempts:
             attempt=Attempt(hold=begun.id, fence=begun.fence),
         )
 
+    async def _intended(self, begun: Hold, passage: Passage, intent: Record) -> None:
+        try:
+            passage.seq = (await self._audit.append(intent))[0].seq
+        except asyncio.CancelledError:
+            # It becomes durable without us; whoever reads it must learn that nothing followed.
+            self._audit.enqueue(self._outcome(begun, passage, _cut_off()))
+            raise
+
     async def _send(self, passage: Passage) -> _Ended:
         """Send it, and say what came of it whatever happens."""
         try:
@@ -151,17 +184,24 @@ class Attempts:
         return _answered(reply)
 
     async def _logged(self, begun: Hold, passage: Passage, ended: _Ended) -> _Ended:
-        """The outcome in the log, before the row says so. An outage of the log is waited for."""
+        """The outcome in the log, before the row says so.
+
+        An outage of the log is waited for, however long: no call begins meanwhile, and once the lease is
+        over the row says that nobody knows. A late outcome still counts.
+        """
         record = self._outcome(begun, passage, ended)
-        deadline_s = self._monotonic_s() + begun.lease_ms / 1000
         while True:
             try:
                 recorded = (await self._audit.append(record))[0]
             except AuditUnwritable:
-                if not ended.sent or self._monotonic_s() > deadline_s:
+                if not ended.sent:
                     self._audit.enqueue(record)
                     return ended
-                await asyncio.sleep(RETRY_S)
+                try:
+                    await asyncio.sleep(RETRY_S)
+                except asyncio.CancelledError:
+                    self._audit.enqueue(record)
+                    raise
                 continue
             payload = recorded.payloads.get("result")
             return _Ended(
@@ -224,6 +264,10 @@ def _answered(reply: Reply) -> _Ended:
 
 def _not_sent(error: GatewayError) -> _Ended:
     return _Ended(logged="not_sent", outcome=Outcome(kind="none", code=error.code), reason=error.reason)
+
+
+def _cut_off() -> _Ended:
+    return _Ended(logged="not_sent", outcome=Outcome(kind="none", code="process_ended"))
 
 
 def _unknown(code: str) -> _Ended:

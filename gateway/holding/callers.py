@@ -13,10 +13,10 @@ from durable.holds.finding import one
 from durable.holds.hold import Person
 from durable.holds.refusals import Refused
 from durable.holds.status import Status
-from gateway.errors import AuditUnwritable, PayloadGone
+from gateway.errors import ApprovalsUnavailable, AuditUnwritable, PayloadGone
 from gateway.holding.ending import Ending, usable, waits
 from gateway.holding.filing import requester_of
-from gateway.holding.keys import answer_of, unavailable
+from gateway.holding.keys import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from gateway.ports import Payloads, Reply
 
 ELICITATION = "elicitation"
+USE_AGAIN_S = 2.0
+"""Between two tries to run a call for its caller."""
 
 
 class Callers:
@@ -80,7 +82,7 @@ class Callers:
                 await self._store.changed(hold.id, hold.version, timeout_s=left_s)
                 hold = await self._latest(hold)
         except StoreUnavailable as error:
-            raise unavailable(error) from error
+            raise _unknowable(error) from error
         finally:
             self._waiting[hold.id] -= 1
             if not self._waiting[hold.id]:
@@ -101,7 +103,7 @@ class Callers:
         try:
             hold = await self._store.read(one, hold_id)
         except StoreUnavailable as error:
-            raise unavailable(error) from error
+            raise _unknowable(error) from error
         mine = hold is not None and (hold.tenant, hold.requester) == (
             principal.tenant,
             requester_of(principal),
@@ -121,7 +123,7 @@ class Callers:
         except Refused:
             return await self._latest(hold)
         except StoreUnavailable as error:
-            raise unavailable(error) from error
+            raise _unknowable(error) from error
 
     async def ending(self, hold: Hold) -> Ending:
         """What its caller gets; from now on an identical call is another call."""
@@ -151,13 +153,17 @@ class Callers:
     async def use(self, hold: Hold) -> Hold:
         """Run a call that was approved for its caller, who has come for it.
 
-        It goes on if the caller goes away: then the result waits to be collected.
+        It goes on if the caller goes away: then the result waits to be collected. What could not be sent is
+        left alone for a moment, however often its caller comes.
         """
         done = asyncio.Event()
 
         async def run() -> None:
             try:
-                await self._execute(hold)
+                after = await self._execute(hold)
+                done.set()
+                if usable(after):
+                    await asyncio.sleep(USE_AGAIN_S)
             except StoreUnavailable:
                 return
             finally:
@@ -174,7 +180,7 @@ class Callers:
         try:
             return await self._latest(hold)
         except StoreUnavailable as error:
-            raise unavailable(error) from error
+            raise _unknowable(error) from error
 
     async def confirm(self, hold: Hold, principal: Principal, verdict: Verdict) -> Hold:
         """What the requester's own person says in their client, where the rules let them confirm.
@@ -193,9 +199,17 @@ class Callers:
             # Somebody else was first, or they may not: it stands as it stands.
             return await self._latest(hold)
         except StoreUnavailable as error:
-            raise unavailable(error) from error
+            raise _unknowable(error) from error
         return await self._latest(hold)
 
     async def _latest(self, hold: Hold) -> Hold:
         found = await self._store.read(one, hold.id)
         return hold if found is None else found
+
+
+def _unknowable(error: StoreUnavailable) -> ApprovalsUnavailable:
+    """For a call that is held already: it may even be running."""
+    return ApprovalsUnavailable(
+        f"the store of held calls does not answer ({error.code}): nobody can say what has become of the call",
+        next_step="ask again later, and do not try to reach the same effect another way",
+    )

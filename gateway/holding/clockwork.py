@@ -22,6 +22,8 @@ LOOK_MAX_S = 5.0
 PAUSE_S = 0.01
 """What changes within this time is looked at together."""
 RETRY_S = 1.0
+RETRY_MAX_S = 60.0
+"""A fault of ours is tried again with pauses that double up to here."""
 
 
 class Clockwork:
@@ -45,12 +47,19 @@ class Clockwork:
 
     async def keep(self) -> None:
         """Go on for ever."""
+        faults = 0
         with self._store.watch() as changes:
             while True:
                 try:
                     left_s = await self._turn()
+                    faults = 0
                 except StoreUnavailable:
                     left_s = RETRY_S
+                except Exception as error:  # noqa: BLE001 - without it no held call would ever go on
+                    self._start_task(_failed(error), "held calls")
+                    await asyncio.sleep(min(RETRY_S * 2**faults, RETRY_MAX_S))
+                    faults = min(faults + 1, 10)
+                    left_s = 0.0
                 await self._something(changes, left_s)
                 await asyncio.sleep(PAUSE_S)
 
@@ -102,3 +111,8 @@ class Clockwork:
                 await anext(changes)
         except TimeoutError:
             return
+
+
+async def _failed(error: Exception) -> None:
+    """Ends as what went wrong: the owner of tasks is the one who tells."""
+    raise error

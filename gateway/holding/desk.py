@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from durable.errors import StoreUnavailable
 from durable.holds import deciding
@@ -20,7 +20,7 @@ from gateway.holding.facts import sentence_of
 from gateway.holding.restoring import restored
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 
     from durable.holds.deciding import Decided
     from durable.holds.hold import Arguments, Hold, Person
@@ -49,6 +49,7 @@ class ReviewersDesk:
         editing: Editing,
         callers_waiting: Callable[[str], int],
         title_of: Callable[[Hold], str],
+        resolve_call: Callable[[str, str, Mapping[str, Any]], Awaitable[str]],
         erase_subject: Callable[[str, str, dict[str, str]], Any],
         shown_bytes_max: int,
         key: bytes,
@@ -64,6 +65,7 @@ class ReviewersDesk:
             editing: judges edited arguments.
             callers_waiting: by hold id, in this process.
             title_of: what the tool calls itself; the server's words.
+            resolve_call: ``(tenant, beginning of the call's id, members)`` -> the whole id.
             erase_subject: ``(tenant, subject, members)``.
             shown_bytes_max: larger arguments are uninspectable.
             key: of the bindings.
@@ -76,6 +78,7 @@ class ReviewersDesk:
         self._editing = editing
         self._callers_waiting = callers_waiting
         self._title_of = title_of
+        self._resolve_call = resolve_call
         self._erase_subject = erase_subject
         self._shown_bytes_max = shown_bytes_max
         self._key = key
@@ -192,6 +195,15 @@ class ReviewersDesk:
             self._audit.enqueue(_resolution(person, resolved, evidence))
         return resolved
 
+    async def resolve_call(
+        self, person: Person, call: str, outcome: Literal["succeeded", "failed"], *, evidence: str
+    ) -> str:
+        """What became of an ordinary call without an outcome in the log."""
+        if not _operates(person):
+            raise NotEligible("saying what became of a call needs the role operator")
+        members = {"status": outcome, "by": person.id, "how": person.how, "evidence": evidence}
+        return await self._resolve_call(person.tenant, call, members)
+
     async def grants(self, person: Person, *, limit: int) -> list[Hold]:
         """Approvals that wait for their caller to use them."""
         found: list[Hold] = []
@@ -226,7 +238,7 @@ class ReviewersDesk:
 
     async def erase(self, person: Person, subject: str, *, reason: str) -> None:
         """Destroy what opens a subject's stored values; the sole person and operators may."""
-        if not (person.sole or "operator" in person.names):
+        if not _operates(person):
             raise NotEligible("erasing needs the role operator")
         await self._erase_subject(person.tenant, subject, {"by": person.id, "reason": reason})
 
@@ -257,6 +269,10 @@ class ReviewersDesk:
         """What was decided is durable; the log hears of it now, or as soon as it can. Nothing runs before."""
         with suppress(AuditUnwritable, StoreUnavailable):
             await self._relay.flush(hold_id)
+
+
+def _operates(person: Person) -> bool:
+    return person.sole or "operator" in person.names
 
 
 def _read_record(person: Person, hold: Hold) -> Record:

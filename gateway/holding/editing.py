@@ -11,8 +11,9 @@ from gateway.core.evaluation import evaluation_request
 from gateway.core.principal import Caller
 from gateway.core.record import Payload, Record
 from gateway.core.requirement import requirement_of
-from gateway.errors import InvalidArguments, InvalidParams, PolicyUnanswered
+from gateway.errors import InvalidArguments, InvalidParams, PolicyUnanswered, UnknownPrompt, UnknownTool
 from gateway.holding.filing import stored_arguments, workflow_of
+from gateway.passage.passage import NAMED
 from policies.errors import PolicyUnavailable
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class Editing:
             PolicyUnanswered: no verdict.
             AuditUnwritable: they could not be kept.
         """
+        if hold.method not in NAMED:
+            # What they are about stands in their arguments, and policy would go on judging the old one.
+            raise InvalidParams(
+                f"the arguments of {hold.method} cannot be changed; deny it and let the agent ask again"
+            )
         requester = hold.requester
         principal = self._principals.current(
             hold.tenant, requester.subject_type, requester.subject_id, requester.agent
@@ -66,9 +72,7 @@ class Editing:
             raise InvalidParams("the agent that asked is no longer let in; nothing can run for it")
         caller = Caller(principal=principal, workflow=workflow_of(hold), client=hold.client)
         call = canonical_call(hold.method, hold.upstream, hold.name, arguments)
-        definition = self._definition_of(call)
-        if definition is None:
-            raise InvalidParams("it is not offered any more")
+        definition = self._offered(call)
         if definition.digest != hold.definition_digest:
             raise InvalidParams(
                 "the tool's definition changed since it was held; deny it and let the agent ask again"
@@ -94,6 +98,15 @@ class Editing:
             revision=verdict.revision,
             requirement=requirement,
         )
+
+    def _offered(self, call: Call) -> Definition:
+        try:
+            definition = self._definition_of(call)
+        except (UnknownTool, UnknownPrompt) as error:
+            raise InvalidParams(f"it is not offered any more: {error.reason}") from error
+        if definition is None:
+            raise InvalidParams("it is not offered any more")
+        return definition
 
     async def _kept(self, hold: Hold, call: Call, person: Person) -> dict[str, Any]:
         """Seal the edited arguments, under the subject whose call it is."""

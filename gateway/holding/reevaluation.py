@@ -15,6 +15,7 @@ from gateway.core.principal import Caller
 from gateway.core.requirement import requirement_of, stricter
 from gateway.errors import InvalidParams, PayloadGone, UnknownPrompt, UnknownResource, UnknownTool
 from gateway.holding.filing import workflow_of
+from gateway.passage.passage import NAMED
 
 if TYPE_CHECKING:
     import datetime
@@ -105,7 +106,8 @@ class Reevaluation:
             definition = self._definition_of(call)
             if definition is None:
                 return self._refused(hold, "it is not offered any more", body=body)
-            definition.arguments.check(call.arguments, call.target)
+            if call.method in NAMED:
+                definition.arguments.check(call.arguments, call.target)
         except (UnknownTool, UnknownPrompt, UnknownResource) as error:
             if not self._reachable(hold.upstream):
                 raise NotNow(error.reason) from error

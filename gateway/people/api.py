@@ -9,6 +9,8 @@ from durable.holds.refusals import UnknownHold
 from durable.holds.status import Status
 from gateway.people.errors import PeopleRefusal
 from gateway.people.models import (
+    CallResolved,
+    CallResolveRequest,
     DecisionAnswer,
     DecisionRequest,
     EditRequest,
@@ -110,6 +112,12 @@ class Api:
                 body=RevokeRequest, answers=HoldRow, own_codes=MOVES,
             ),
             Operation(
+                name="resolve_call", verb="POST", path=f"{PREFIX}/calls/{{call}}/resolve",
+                summary="Say what became of an ordinary call without an outcome in the log",
+                run=self._resolve_call, body=CallResolveRequest, answers=CallResolved,
+                own_codes=MOVES,
+            ),
+            Operation(
                 name="erase_subject", verb="POST", path=f"{PREFIX}/subjects/erase",
                 summary="Destroy what opens a subject's stored values", run=self._erase,
                 body=EraseRequest, answers=Erased, own_codes=STORED | {"hold_not_eligible"},
@@ -168,6 +176,13 @@ class Api:
         hold = await self._desk.resolve(person, _id(asked), found.outcome, evidence=found.evidence)
         return self._presenter.row(hold, person)
 
+    async def _resolve_call(self, asked: Inquiry) -> CallResolved:
+        found, person = asked.asked(CallResolveRequest), asked.known.person
+        call = await self._desk.resolve_call(
+            person, _id(asked, "call"), found.outcome, evidence=found.evidence
+        )
+        return CallResolved(call=call, outcome=found.outcome)
+
     async def _revoke(self, asked: Inquiry) -> HoldRow:
         person = asked.known.person
         hold = await self._desk.revoke(person, _id(asked), reason=asked.asked(RevokeRequest).reason)
@@ -179,10 +194,10 @@ class Api:
         return Erased(subject=wish.subject)
 
 
-def _id(asked: Inquiry) -> str:
-    found = asked.path["hold"]
+def _id(asked: Inquiry, of: str = "hold") -> str:
+    found = asked.path[of]
     if not _ID.fullmatch(found):
-        raise UnknownHold("no hold is called like that")
+        raise UnknownHold(f"no {of} is called like that")
     return found
 
 

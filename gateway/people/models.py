@@ -74,6 +74,13 @@ class ResolveRequest(Asked):
     evidence: Annotated[Words, Field(min_length=1, max_length=EVIDENCE_CHARACTERS_MAX)]
 
 
+class CallResolveRequest(Asked):
+    """What became of an ordinary call of which the log has no outcome."""
+
+    outcome: Literal["succeeded", "failed"]
+    evidence: Annotated[Words, Field(min_length=1, max_length=EVIDENCE_CHARACTERS_MAX)]
+
+
 class RevokeRequest(Asked):
     """Take an unused approval back."""
 
@@ -314,6 +321,13 @@ class LoginLink(Answer):
 
     url: str
     expires_in_s: int
+
+
+class CallResolved(Answer):
+    """What the log says about a call from now on."""
+
+    call: str
+    outcome: Literal["succeeded", "failed"]
 
 
 class Erased(Answer):

@@ -76,7 +76,7 @@ class Presenter:
             reasons=[Why(code=one.code, why=one.why, rule=one.rule) for one in requirement.reasons],
             by=[list(group) for group in requirement.groups],
             quorum=requirement.quorum,
-            approvals=None if votes is None else _approvals(hold, votes),
+            approvals=hold.approvals if votes is None else _approvals(hold, votes),
             show=list(requirement.show),
             self_confirm=requirement.self_confirm,
             on_approval=requirement.on_approval,

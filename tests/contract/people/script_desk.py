@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from durable.holds import deciding, executing, filing, finding
 from durable.holds.hold import Arguments, Outcome, Requester, Requirement, Why
-from durable.holds.refusals import NotEligible
+from durable.holds.refusals import NotEligible, UnknownHold
 from durable.holds.rules import why_not_eligible
 from durable.holds.status import Status
 from durable.stores.memory import MemoryStore
@@ -194,6 +194,11 @@ class ScriptDesk:
 
     async def resolve(self, person, hold_id, outcome, *, evidence):
         return await self._run(deciding.resolve, hold_id, person, outcome, evidence=evidence, key=KEY)
+
+    async def resolve_call(self, person, call, outcome, *, evidence):
+        if not (person.sole or "operator" in person.names):
+            raise NotEligible("saying what became of a call needs the role operator")
+        raise UnknownHold("no such call")
 
     async def grants(self, person, *, limit):
         approved = await self.queue(person, statuses=(Status.APPROVED,), limit=limit)

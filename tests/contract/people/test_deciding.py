@@ -213,7 +213,7 @@ async def test_no_get_decides_anything_whatever_it_brings(port):
     first, second = await port.desk.file(1), await port.desk.file(2)
     browser = await port.browser().log_in(LEA)
     before = await port.desk.dump()
-    filled = {"hold": first.id}
+    filled = {"hold": first.id, "call": first.call_id}
     seen = 0
     for template, operations in port.document["paths"].items():
         path = template.format_map(filled)

@@ -15,8 +15,9 @@ if "tasks" in sys.argv:
 
 
 class Agent:
-    def __init__(self, client):
+    def __init__(self, client, patience_s):
         self.client = client
+        self.patience_s = patience_s
         self.version = client.protocol_version
 
     async def tools(self):
@@ -27,7 +28,9 @@ class Agent:
 
     async def call(self, name, arguments, meta, on_progress):
         try:
-            result = await self.client.call_tool_mcp(name, arguments, progress_handler=on_progress, meta=meta)
+            result = await self.client.call_tool_mcp(
+                name, arguments, progress_handler=on_progress, timeout=self.patience_s, meta=meta
+            )
         except MCPError as error:
             raise RpcError(error.error.code, error.error.message, error.error.data) from error
         return result.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -41,11 +44,8 @@ async def connect(order, on_change):
 
     headers = {"Authorization": f"Bearer {order['token']}", **order.get("headers", {})}
     transport = StreamableHttpTransport(order["url"], headers=headers)
-    patience_s = order.get("patience_s")
-    async with Client(
-        transport, message_handler=Heard(), mode=order["mode"], timeout=patience_s
-    ) as client:
-        yield Agent(client)
+    async with Client(transport, message_handler=Heard(), mode=order["mode"]) as client:
+        yield Agent(client, order.get("patience_s"))
 
 
 main(connect)

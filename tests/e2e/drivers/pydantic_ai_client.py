@@ -31,7 +31,6 @@ class Agent:
         read = []
 
         def one_call(messages, info):
-            print([type(p).__name__+repr(p)[:600] for p in messages[-1].parts], file=sys.stderr, flush=True)
             read.extend(part for part in messages[-1].parts if isinstance(part, ToolReturnPart))
             return ModelResponse(parts=[TextPart("done") if read else ToolCallPart(name, arguments)])
 

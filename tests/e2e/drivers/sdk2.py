@@ -53,9 +53,7 @@ async def connect(order, on_change):
             )
             transport = streamable_http_client(order["url"], http_client=http)
         client = await stack.enter_async_context(
-            Client(
-                transport, mode=mode, message_handler=heard, read_timeout_seconds=order.get("patience_s")
-            )
+            Client(transport, mode=mode, message_handler=heard, read_timeout_seconds=order.get("patience_s"))
         )
         agent = Agent(client)
         if mode != "legacy" and order.get("listen", True) and "command" not in order:

@@ -458,7 +458,8 @@ class HoldMachine(RuleBasedStateMachine):
         for hold in {**self.calls, **self.log}:
             fence, ended, logged = 0, "", None
             if hold in self.log:
-                fence, ended = self.log[hold][-1].fence, self.log[hold][-1].ended
+                last = max(self.log[hold], key=lambda attempt: attempt.fence)
+                fence, ended = last.fence, last.ended
                 outcome = kit.outcome_of(ended, self.s) if ended in FINAL else None
                 logged = self.s.executing.Logged(fence=fence, ended=ended, outcome=outcome)
             did, _ = self.tried(self.s.executing.recover, hold, logged)
