@@ -19,7 +19,7 @@ from durable.audit.segments import AuditLog
 from durable.errors import DurableError
 from durable.holds.finding import counts
 from gateway.assembly.agents import VERSION, Parts, agent_plane, clock_us
-from gateway.assembly.holds import HoldParts, open_store
+from gateway.assembly.holds import HoldParts, open_store, own_redaction
 from gateway.assembly.people import people_plane, reviewer_directory
 from gateway.assembly.webhooks import start_webhooks
 from gateway.background import Background
@@ -28,10 +28,10 @@ from gateway.core.seal import Seal
 from gateway.data import KEYS, MASTER_KEY, POLICIES, local_agent, prepare_directory, sealing_key
 from gateway.egress import Egress, EgressSettings
 from gateway.errors import ConfigurationError
+from gateway.holding.clockwork import keep_pruned
 from gateway.listener import Listener
 from gateway.packages import STARTER_POLICY, refuse_mixed_packages
 from gateway.policy import PolicyInForce
-from gateway.redaction import redaction_of
 from gateway.sealed import SealedPayloads, retain_payloads
 from gateway.telemetry.traces import telemetry_from
 from gateway.trail import Trail, resolve_in_log
@@ -39,7 +39,7 @@ from gateway.upstream.pool import UpstreamPool
 from policies.engines.embedded import EmbeddedEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from gateway.config.loading import Configuration
@@ -132,7 +132,7 @@ class Gateway:
         self._reviewers = reviewer_directory(configuration, local, self._environ)
         await self._trail.append(self._start_record(loaded))
         self._people_url = settings.people.public_url or people_port.url
-        self._redaction = redaction_of(self._own_credentials(), self._sealing_key)
+        self._redaction = own_redaction(settings, self._sealing_key)
         self._plane = agent_plane(
             configuration,
             agents_port,
@@ -150,7 +150,6 @@ class Gateway:
             ),
         )
         counted = await self._store.read(counts)
-        await self._plane.holds.approval.remember()
         await self._serve(agents_port, people_port)
         self.started = Started(
             agents_url=agents_port.url,
@@ -219,10 +218,6 @@ class Gateway:
             sealing_key=self._sealing_key,
         )
 
-    def _own_credentials(self) -> Iterator[str]:
-        for upstream in self._configuration.settings.upstreams.values():
-            yield from upstream.credentials()
-
     async def _make_pool(self) -> UpstreamPool:
         self._egress = await self._exit.enter_async_context(
             Egress(EgressSettings(), clock=time.monotonic, start_task=self._background.start)
@@ -288,8 +283,11 @@ class Gateway:
         days = self._configuration.settings.audit.payload_retention_days
         if days is not None:
             start(retain_payloads(self._log, days=days, clock_us=clock_us), "retention of sealed values")
+        kept_days = self._configuration.settings.approvals.kept_days
+        start(keep_pruned(self._store, days=kept_days, now_ms=lambda: clock_us() // 1000), "old held calls")
         start(self._plane.holds.relay.keep(), "events of held calls")
         start(self._plane.holds.clockwork.keep(), "held calls")
+        start(self._plane.holds.approval.remember(), "who has held calls")
         if self._configuration.settings.policy.watch and self._configuration.policy is not None:
             start(self._policy.watch(self._trail), "policy watch")
         self._exit.push_async_callback(self._drain, agents_port, people_port, serving)

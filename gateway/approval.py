@@ -7,6 +7,7 @@ only reads (holding/callers.py).
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 LEASE_MARGIN_S = 30.0
 """An attempt may take as long as the call itself, and so much longer."""
 POSTPONED_MS = 2_000
+REMEMBER_AGAIN_S = 1.0
 FAULT_POSTPONED_MS = 60_000
 
 
@@ -98,7 +100,8 @@ class Approval:
         self._beginnings = itertools.count(1)
         self._new_hold_id = new_hold_id
         self._holding: set[PrincipalKey] = set()
-        """Who has had calls waiting: only they can have one that an allowed call is about."""
+        """Who has holds, or had: only they can have one that an allowed call is about."""
+        self._remembers = False
 
     async def hold(self, passage: Passage, decision: Decision) -> Hold:
         """The hold of a call that policy holds: the one that an identical call began, or a new one.
@@ -133,7 +136,7 @@ class Approval:
             ApprovalsUnavailable: nobody can know.
         """
         principal = passage.caller.principal
-        if principal.key not in self._holding:
+        if self._remembers and principal.key not in self._holding:
             return None
         digest = call_digest(passage.call, principal, passage.digest)
         try:
@@ -158,8 +161,13 @@ class Approval:
         return None if withdrawn.status in NEVER_RAN else withdrawn
 
     async def remember(self) -> None:
-        """At start: who has calls waiting."""
-        self._holding.update(await self._store.read(holders))
+        """At start, beside everything else: who has holds. Until that is known every call is looked up."""
+        while not self._remembers:
+            try:
+                self._holding.update(await self._store.read(holders))
+                self._remembers = True
+            except StoreUnavailable:
+                await asyncio.sleep(REMEMBER_AGAIN_S)
 
     async def _filed(self, passage: Passage, decision: Decision, digest: str) -> Hold:
         principal, definition = passage.caller.principal, passage.definition

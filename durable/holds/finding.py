@@ -5,7 +5,6 @@ Every query names a tenant; what has none is the gateway's own work and says so.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -222,9 +221,14 @@ def next_due_ms(tx: Tx) -> int | None:
 
 
 def holders(tx: Tx) -> list[tuple[str, str, str, str]]:
-    """Tenant, subject type, subject id and agent of whoever has calls waiting: the gateway's own work."""
-    found = tx.rows("SELECT tenant, principal FROM hold_waiting WHERE waiting > 0 AND principal <> ''")
-    return [(row["tenant"], *json.loads(row["principal"])) for row in found]
+    """Tenant, subject type, subject id and agent of whoever has a hold that an identical call would find.
+
+    The gateway's own work. Reads every such hold, so it is asked once, beside everything else.
+    """
+    found = tx.rows(
+        "SELECT DISTINCT tenant, subject_type, subject_id, agent FROM hold WHERE attach_key IS NOT NULL"
+    )
+    return [(row["tenant"], row["subject_type"], row["subject_id"], row["agent"]) for row in found]
 
 
 def counts(tx: Tx, tenant: str | None = None) -> dict[str, int]:

@@ -28,6 +28,7 @@ from gateway.holding.reevaluation import Reevaluation
 from gateway.holding.relay import EventRelay
 from gateway.passage.forwarding import Forwarding
 from gateway.passage.subject_matter import SubjectMatter
+from gateway.redaction import redaction_of
 from gateway.trail import logged_outcome
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from durable.stores.base import HoldStore
     from gateway.background import Background
     from gateway.config.loading import Configuration
+    from gateway.config.settings import Settings
     from gateway.identity.reviewers import ReviewerDirectory
     from gateway.inputs.rounds import InputRounds
     from gateway.ports import (
@@ -122,6 +124,16 @@ async def open_store(data: Path, attempts: Mapping[str, Attempt], trail: Trail) 
         await store.aclose()
         raise
     return store
+
+
+def own_redaction(settings: Settings, key: bytes) -> Redaction:
+    """Hides well-known token formats, and everything in the configuration that opens something elsewhere."""
+    upstreams, hooks = settings.upstreams.values(), settings.webhooks.values()
+    values = [value for one in upstreams for value in one.secret_variables()]
+    values += [value for hook in hooks for value in (hook.secret, hook.previous_secret) if value is not None]
+    # Of a chat the address is the secret.
+    values += [hook.url for hook in hooks if hook.form == "chat"]
+    return redaction_of((value for one in upstreams for value in one.secret_headers()), values, key)
 
 
 def _unopened(error: DurableError) -> ConfigurationError:

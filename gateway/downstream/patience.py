@@ -37,8 +37,8 @@ KNOWN = MappingProxyType(
 )
 WHOLE_WAIT_MAX_S = 900.0
 WITHOUT_ROUNDS = frozenset({"mcp"})
-"""Names under which ``input_required`` is an error to some client, and tells its model nothing: the OpenAI Agents
-SDK 0.24 calls tools with a part of the Python SDK that does not take it."""
+"""Names under which ``input_required`` is an error to some client, and tells its model nothing: the OpenAI
+Agents SDK 0.24 calls tools with a part of the Python SDK that does not take it."""
 IN_ROUNDS_ONLY = frozenset({"elicitation", "sampling", "roots"})
 """Capabilities that a client of 2026-07-28 can only honour by coming back after ``input_required``."""
 

@@ -80,7 +80,10 @@ class Callers:
                 if left_s <= 0:
                     return hold
                 await self._store.changed(hold.id, hold.version, timeout_s=left_s)
-                hold = await self._latest(hold)
+                found = await self._store.read(one, hold.id)
+                if found is None:
+                    return hold  # Another database was put in its place; there is nothing to wait for.
+                hold = found
         except StoreUnavailable as error:
             raise _unknowable(error) from error
         finally:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from durable.errors import StoreUnavailable
+from durable.holds.executing import postpone
 from durable.holds.finding import due, next_due_ms
+from durable.holds.pruning import prunable, prune
 from durable.holds.sweeping import sweep
 
 if TYPE_CHECKING:
@@ -22,8 +25,23 @@ LOOK_MAX_S = 5.0
 PAUSE_S = 0.01
 """What changes within this time is looked at together."""
 RETRY_S = 1.0
+DAY_MS = 24 * 60 * 60 * 1000
+PRUNED_MAX = 100
+"""Holds that one transaction deletes."""
+FAULT_MS = 60_000
 RETRY_MAX_S = 60.0
 """A fault of ours is tried again with pauses that double up to here."""
+
+
+async def keep_pruned(store: HoldStore, *, days: int, now_ms: Callable[[], int]) -> None:
+    """Once a day, for ever, let holds go that are long over."""
+    while True:
+        with suppress(StoreUnavailable):
+            before_ms = now_ms() - days * DAY_MS
+            while over := await store.read(prunable, before_ms=before_ms, limit=PRUNED_MAX):
+                if not await store.run(prune, over):
+                    break
+        await asyncio.sleep(DAY_MS / 1000)
 
 
 class Clockwork:
@@ -100,6 +118,11 @@ class Clockwork:
         except StoreUnavailable:
             # Nothing was begun; it is still approved.
             return
+        except Exception:
+            # A fault of ours must not run it again and again.
+            with suppress(StoreUnavailable):
+                await self._store.run(postpone, hold.id, hold.version, again_ms=FAULT_MS)
+            raise
         finally:
             self._running.pop(hold.id, None)
 

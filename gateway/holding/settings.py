@@ -24,6 +24,9 @@ class ApprovalSettings(BaseModel):
     back_off_max_s: float = Field(
         60, ge=1, description="longest pause before an approved call is tried again"
     )
+    kept_days: int = Field(
+        365, ge=31, description="calls that are over leave the database after this; the log keeps their story"
+    )
     shown_bytes_max: int = Field(
         65_536, ge=1024, description="larger arguments are uninspectable, and nobody can approve them"
     )

@@ -43,7 +43,7 @@ _OURS = frozenset(
 )
 
 
-_SECRET_NAME = re.compile(r"token|key|secret|password|passwd|credential", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"auth|cookie|token|key|secret|password|passwd|credential", re.IGNORECASE)
 
 
 class UpstreamSettings(BaseModel):
@@ -174,7 +174,10 @@ class UpstreamSettings(BaseModel):
             raise ValueError(f"`{stray[0]}` has no meaning for this kind of upstream; remove it")
         return self
 
-    def credentials(self) -> Iterator[str]:
-        """Values that open something at this upstream, as far as their names say so."""
-        yield from self.headers.values()
+    def secret_headers(self) -> Iterator[str]:
+        """Values of headers that open something at this upstream, as far as their names say so."""
+        yield from (value for name, value in self.headers.items() if _SECRET_NAME.search(name))
+
+    def secret_variables(self) -> Iterator[str]:
+        """The same of the variables of a child process."""
         yield from (value for name, value in self.env.items() if _SECRET_NAME.search(name))

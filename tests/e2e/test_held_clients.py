@@ -27,7 +27,9 @@ from e2e_kit.held_clients import (
 from e2e_kit.mirrors import tool
 from e2e_kit.node import installed
 from e2e_kit.people import REVIEWERS, People
+from e2e_kit.waiting import until
 from e2e_kit.wire import MODERN
+
 from gateway.downstream.patience import patience_of
 from gateway.holding.settings import ApprovalSettings
 
@@ -193,6 +195,8 @@ def test_whoever_gives_up_by_itself_finds_the_call_again(defaults, mirror, libra
         for answer in map(told, begun):
             assert answer.failed, answer
             assert not answer.done
+        # Some say nothing when they go: until its own time is up, the gateway waits on for them.
+        until(lambda: not any(still_asked(lea, hold) for hold in holds.values()), "somebody waits for ever")
     for way, hold in holds.items():
         assert filed(lea, **calls[way])[0]["status"] == "held", "going away withdraws nothing"
         lea.approve(hold)
@@ -203,6 +207,10 @@ def test_whoever_gives_up_by_itself_finds_the_call_again(defaults, mirror, libra
     for call in calls.values():
         assert ran(mirror, **call) == 1
         assert len(filed(lea, **call)) == 1
+
+
+def still_asked(people, hold):
+    return people.show(hold["id"])["hold"]["callers_waiting"]
 
 
 class LongHold:
@@ -237,7 +245,7 @@ def long_holds(defaults, libraries):
     lea = People(defaults)
 
     def decide():
-        assert all([story.begun.wait(BEGUN_S) for story in stories.values()])
+        assert all(story.begun.wait(BEGUN_S) for story in stories.values())
         holds = [lea.waits(**story.call) for story in stories.values()]
         over.wait(LONGER_THAN_ANY_DEFAULT_S)
         decided.set()
@@ -297,7 +305,8 @@ def test_the_next_process_picks_up_every_client_that_waited_at_a_shutdown(mirror
             assert process.stop() == 0
             for kind, calling in begun.items():
                 answer = told(calling)
-                assert answer.waits or answer.failed, (kind, answer)
+                # Who comes back for another round at once finds a gateway that takes no more, or none.
+                assert answer.waits or answer.failed or "shutting down" in answer.text, (kind, answer)
                 assert not answer.done, kind
         process.start()
         process.offers("m__pay")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.edge.gateways import TOKENS, Gateway, settings_of
+from tests.edge.held import POLICY as HELD_POLICY
+from tests.edge.held import HeldGateway, held_settings
 from tests.edge.puppet import Puppet
 from tests.edge.raw import connect, hear
 from tests.edge.upstream_server import ToolServer
@@ -137,3 +139,18 @@ def world(upstream, tmp_path_factory):
         all_servers = (upstream, new, old, shy, mute, hasty)
         with running(folder, settings, WIDE_POLICY, *all_servers, tools=13) as found:
             yield World(found, new, old, shy, mute, hasty)
+
+
+@pytest.fixture(scope="session")
+def held(upstream, tmp_path_factory):
+    """A gateway that holds calls; ``new`` is a server with prompts and resources."""
+    with Puppet(resources_list={"resources": [{"uri": "note://held", "name": "held"}]}) as new:
+        servers = {"tools": keyed(upstream.port), "new": {"url": new.url}}
+        policy = {"path": "./policy", "watch": True}
+        settings = held_settings(servers, policy=policy)
+        gateway = HeldGateway(tmp_path_factory.mktemp("held"), settings, HELD_POLICY, upstream, new)
+        gateway.new = new
+        try:
+            yield gateway.start(tools=5)
+        finally:
+            gateway.stop()

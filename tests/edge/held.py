@@ -14,7 +14,7 @@ from tests.edge.gateways import Gateway, settings_of
 from tests.edge.raw import connect, hear, legacy_message, modern_message, request, talk
 from tests.edge.upstream_server import QuietServer, ToolServer
 
-LEA, MAX, EVE, INA = ("tgr_" + digit * 64 for digit in "1234")
+LEA, MAX, EVE, INA, HER = ("tgr_" + digit * 64 for digit in "12345")
 WAIT_TOOL = "toolgate__approval_wait"
 META = "dev.toolgate/hold"
 POLICY = """\
@@ -62,6 +62,8 @@ REVIEWERS = [
     reviewer("max", MAX, "lead"),
     reviewer("eve", EVE, "lead", tenant="other"),
     reviewer("ina", INA, "intern"),
+    # The person behind the agent ana, however they write themselves.
+    reviewer("Ana", HER, "lead"),
 ]
 
 
@@ -137,6 +139,16 @@ class HeldGateway(Gateway):
         assert "result" in answer.json, answer
         return self.waits(n, status)
 
+    def hold_all(self, asks, **rest):
+        """Several calls at once, by number; their rows."""
+        posts = []
+        for n, ask in asks.items():
+            params = {"name": "tools__echo", "arguments": {"ask": ask, "n": n}}
+            posts.append(self.post(modern_message(params=params), **rest))
+        assert all("result" in answer.json for answer in at_once(self.port, posts))
+        found = {row["view"]["n"]: row for row in self.queue()}
+        return {n: found[n] for n in asks}
+
     def collect(self, hold, **rest):
         """The result of the tool that waits, once it is over or has waited for long enough."""
         params = {"name": WAIT_TOOL, "arguments": {"hold": hold}}
@@ -178,6 +190,11 @@ class HeldGateway(Gateway):
         return self.start(tools=tools)
 
 
+def refusal(answer):
+    """Status and code of what the people port refuses."""
+    return answer.status, answer.json["error"]["code"]
+
+
 def at_once(port, requests, *, wait_s=30.0):
     """All of them sent before any is answered; their responses."""
     with contextlib.ExitStack() as lines:
@@ -210,6 +227,10 @@ class MortalServer(ToolServer):
             real(sock, address)
 
         server.process_request = process_request
+
+    @property
+    def alive(self):
+        return self._thread.is_alive()
 
     def die(self):
         self._server.shutdown()

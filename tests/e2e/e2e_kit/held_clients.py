@@ -9,13 +9,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
-from durable.holds.status import Status
 from e2e_kit.agents import DRIVERS, Agent, Called, ClientProcess
 from e2e_kit.gateways import ANA, GatewayProcess
 from e2e_kit.people import People
+
+from durable.holds.status import Status
 
 WAIT = "toolgate__approval_wait"
 DONE = "transferred"
@@ -144,7 +145,7 @@ class Caller:
         self._plain = {name: value for name, value in order.items() if name == "plain"}
         self._agent = Agent(client, url=f"{gateway.url}/mcp", token=ANA, listen=False, **order)
 
-    def __enter__(self) -> Caller:
+    def __enter__(self) -> Self:
         self._agent.__enter__()
         # The TypeScript clients check a result against the schema of a tool that they have listed.
         self._agent.tools()

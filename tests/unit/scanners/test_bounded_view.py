@@ -131,11 +131,18 @@ def test_names_that_become_equal_when_cut_are_told_apart():
     assert sorted(view.values())[:3] == ["a", "b", "c"]
 
 
+def test_a_name_that_stays_is_not_taken_by_one_that_was_cut():
+    long, filler = "n" * 300, {"z": "z" * 900}
+    [cut, _] = bounded_view({long: 1, **filler}, characters_max=300)
+    view = bounded_view({long: 1, cut: 2, **filler}, characters_max=300)
+    assert (view[f"{cut}#2"], view[cut]) == (1, 2)
+
+
 def test_no_marker_is_cut_in_two():
-    text = redactor().text(f"0123456789 {GITHUB} {'x' * 200}").text
-    for bound in range(CHARACTERS_MIN, 120):
-        view = bounded_view(text, characters_max=bound)
-        assert "[" not in view or "]" in view
+    text = redactor().text(f"{'0123456789' * 5} {GITHUB} {'x' * 200}").text
+    views = [bounded_view(text, characters_max=bound) for bound in range(CHARACTERS_MIN, 150)]
+    assert all(("[" in view) == ("]" in view) for view in views)
+    assert {"[" in view for view in views} == {True, False}
 
 
 def test_what_lies_too_deep_is_stated():

@@ -58,8 +58,8 @@ def test_only_the_literal_is_replaced_where_it_stands_plainly(text, view):
 
 def test_the_whole_encoded_run_is_replaced():
     encoded = base64.b64encode(f"user-with-a-long-name:{LITERAL}:and what follows".encode()).decode()
-    found = redactor(LITERAL).text(f"Basic {encoded}, thank you")
-    assert found.text == f"Basic [REDACTED:credential:{found.findings[0].digest}], thank you"
+    found = redactor(LITERAL).text(f"body: {encoded}, thank you")
+    assert found.text == f"body: [REDACTED:credential:{found.findings[0].digest}], thank you"
 
 
 def test_one_secret_has_one_digest_in_every_encoding():
@@ -78,6 +78,11 @@ def test_the_longest_of_overlapping_literals_is_what_was_found():
 
 def test_nothing_of_two_literals_that_share_characters_is_left():
     found = redactor("abcdefghij", "ghijklmnop").text("<abcdefghijklmnop>")
+    assert found.text == f"<[REDACTED:credential:{found.findings[0].digest}]>"
+
+
+def test_nothing_of_a_literal_that_overlaps_itself_is_left():
+    found = redactor("abababab").text("<ababababababab>")
     assert found.text == f"<[REDACTED:credential:{found.findings[0].digest}]>"
 
 

@@ -245,6 +245,20 @@ def test_a_secret_inside_a_forged_marker_is_found(hidden):
         assert {finding.kind for finding in view.findings} - {FOREIGN_MARKER}
 
 
+def test_a_marker_that_stands_where_passwords_stand_is_left_alone():
+    once = OURS.text("postgres://u:" + "pass-word" + "@h").text
+    assert once.startswith("postgres://u:[REDACTED:password:")
+    assert OURS.text(once).text == once
+
+
+def test_what_only_a_replacement_shows_to_be_a_secret_is_found_in_the_next_round():
+    # With a slash in it, what stands before the host is no password; with a marker there, it is.
+    found = OURS.text(f"postgres://u:x{LITERAL}@h")
+    [finding] = found.findings
+    assert found.text == f"postgres://u:[REDACTED:password:{finding.digest}]@h"
+    assert found.text[finding.start : finding.end].startswith("[REDACTED:")
+
+
 @pytest.mark.abuse(77)
 def test_without_the_key_a_digest_confirms_no_guess():
     one, other = redactor(LITERAL), redactor(LITERAL, key=bytes(32))

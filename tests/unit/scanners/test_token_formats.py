@@ -130,6 +130,12 @@ def test_a_file_that_is_in_order_is_read():
     assert rules.rules[0].examples == ("abc_12345678",)
 
 
+def test_a_branch_without_the_group_is_secret_as_a_whole():
+    rules = read_rules(GOOD.replace("abc_[0-9]{8}", "abc_([0-9]{8})|xyz_[0-9]{8}"))
+    found = [span.secret for span in rules.spans(b"abc_12345678 xyz_12345678", spans_max=9)]
+    assert found == [b"12345678", b"xyz_12345678"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

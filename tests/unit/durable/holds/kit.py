@@ -100,7 +100,9 @@ def digest(*parts: Any) -> str:
 
 
 def arguments(number: Any, of: SimpleNamespace = REAL) -> Any:
-    return of.hold.Arguments(digest=digest("arguments", number), size_bytes=17, payload={"commitment": f"c{number}"})
+    return of.hold.Arguments(
+        digest=digest("arguments", number), size_bytes=17, payload={"commitment": f"c{number}"}
+    )
 
 
 def requirement(of: SimpleNamespace = REAL, **changes: Any) -> Any:
@@ -178,7 +180,9 @@ CAPS = REAL.filing.Caps(per_agent=1000, per_tenant=1000)
 class Bench(Database):
     """The database with the scripts as verbs, for tests that tell a story."""
 
-    def file(self, number: Any = 1, *, asked: dict[str, Any] | None = None, caps: Any = CAPS, **changes: Any) -> Any:
+    def file(
+        self, number: Any = 1, *, asked: dict[str, Any] | None = None, caps: Any = CAPS, **changes: Any
+    ) -> Any:
         """A new hold; ``asked`` are changes to what policy asks for."""
         if asked is not None:
             changes["requirement"] = requirement(**asked)
@@ -204,7 +208,9 @@ class Bench(Database):
         assert hold.status == "approved"
         return hold
 
-    def begin(self, hold: Any, *people: Any, version: int | None = None, lease_ms: int = MINUTE_MS, **now: Any) -> Any:
+    def begin(
+        self, hold: Any, *people: Any, version: int | None = None, lease_ms: int = MINUTE_MS, **now: Any
+    ) -> Any:
         current = self.get(hold)
         return self.run(
             REAL.executing.begin,
@@ -240,4 +246,6 @@ class Bench(Database):
 
 def outcome_of(status: str, of: SimpleNamespace = REAL) -> Any:
     kind = {"succeeded": "result", "failed": "error", "outcome_unknown": "unknown"}[status]
-    return of.hold.Outcome(kind=kind, payload=None if kind == "unknown" else {"commitment": "answer"}, call_id="a1")
+    return of.hold.Outcome(
+        kind=kind, payload=None if kind == "unknown" else {"commitment": "answer"}, call_id="a1"
+    )

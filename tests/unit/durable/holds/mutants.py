@@ -39,8 +39,13 @@ MUTANTS = (
         ("executing", "    if hold.idempotent and tx.now_ms <", "    if tx.now_ms <"),
         ("executing", "if not hold.idempotent or hold.status is not", "if hold.status is not"),
     ),
-    mutant("a new attempt has no new fence", ("executing", "fence=hold.fence + 1,", "fence=max(hold.fence, 1),")),
-    mutant("an end of an old attempt is heard", ("executing", "if hold.fence != fence:", "if hold.fence < fence:")),
+    mutant(
+        "a new attempt has no new fence", ("executing", "fence=hold.fence + 1,", "fence=max(hold.fence, 1),")
+    ),
+    mutant(
+        "an end of an old attempt is heard",
+        ("executing", "if hold.fence != fence:", "if hold.fence < fence:"),
+    ),
     mutant(
         "a decision after the end counts",
         ("deciding", "if hold.status is Status.HELD and tx.now_ms >= hold.expires_ms:", "if False:"),
@@ -58,36 +63,107 @@ MUTANTS = (
         "one person's two spellings are two votes",
         ("rules", "approving[vote.person.casefold()]", "approving[vote.person]"),
     ),
-    mutant("one vote less is enough", ("rules", "len(approving) < requirement.quorum", "len(approving) + 1 < requirement.quorum")),
+    mutant(
+        "one vote less is enough",
+        ("rules", "len(approving) < requirement.quorum", "len(approving) + 1 < requirement.quorum"),
+    ),
     mutant("the wider circle decides before it was told", ("rules", "    if escalated:\n", "    if True:\n")),
-    mutant("another tenant's people decide", ("mover", 'found[0]["tenant"] != tenant', "False"), ("rules", "if person.tenant != hold.tenant:", "if False:")),
+    mutant(
+        "another tenant's people decide",
+        ("mover", 'found[0]["tenant"] != tenant', "False"),
+        ("rules", "if person.tenant != hold.tenant:", "if False:"),
+    ),
     mutant("a claim keeps nobody away", ("deciding", 'hold.claimed_by not in {"", person.id}', "False")),
     mutant("what was seen is not compared", ("deciding", "if seen != hold.seen:", "if False:")),
-    mutant("a denial does not take an approval back", ("deciding", 'takes_back = verdict == "deny" and', "takes_back = False and")),
-    mutant("a new round keeps the old votes", ("deciding", "WHERE hold = :hold AND round = :round ORDER", "WHERE hold = :hold ORDER")),
+    mutant(
+        "a denial does not take an approval back",
+        ("deciding", 'takes_back = verdict == "deny" and', "takes_back = False and"),
+    ),
+    mutant(
+        "a new round keeps the old votes",
+        ("deciding", "WHERE hold = :hold AND round = :round ORDER", "WHERE hold = :hold ORDER"),
+    ),
     mutant("a new round is the old one", ("deciding", '"round": hold.round + 1,', '"round": hold.round,')),
-    mutant("a new round has no new time", ("deciding", "expires_ms = tx.now_ms + requirement.ttl_ms", "expires_ms = hold.expires_ms")),
+    mutant(
+        "a new round has no new time",
+        ("deciding", "expires_ms = tx.now_ms + requirement.ttl_ms", "expires_ms = hold.expires_ms"),
+    ),
     mutant(
         "a changed definition is not looked at",
         ("executing", "    if now.definition_digest != hold.definition_digest:\n", "    if False:\n"),
     ),
     mutant("a stricter policy is not looked at", ("executing", "    if now.stricter:\n", "    if False:\n")),
-    mutant("a denial at the start is not looked at", ("executing", "    if now.denied:\n", "    if False:\n")),
+    mutant(
+        "a denial at the start is not looked at", ("executing", "    if now.denied:\n", "    if False:\n")
+    ),
     mutant(
         "stored bytes are not compared",
         ("executing", "if now.arguments_digest != hold.arguments.digest:", "if False:"),
     ),
-    mutant("rights that were lost still count", ("executing", "satisfied(asked, hold.requester, votes, now.names,", "satisfied(asked, hold.requester, votes, None,")),
-    mutant("an approval is good for ever", ("executing", "if tx.now_ms >= hold.approved_until_ms:", "if False:")),
+    mutant(
+        "rights that were lost still count",
+        (
+            "executing",
+            "satisfied(asked, hold.requester, votes, now.names,",
+            "satisfied(asked, hold.requester, votes, None,",
+        ),
+    ),
+    mutant(
+        "an approval is good for ever", ("executing", "if tx.now_ms >= hold.approved_until_ms:", "if False:")
+    ),
     mutant("two who read the same version both begin", ("executing", " or hold.version != version:", ":")),
-    mutant("an end hides that it was sent", ("status", "if wanted in NEVER_RAN and attempts else", "if False else")),
-    mutant("what was not sent counts as sent", ("executing", "attempts=hold.attempts - 1,", "attempts=hold.attempts,")),
-    mutant("what was sent counts as not sent", ("executing", "attempts=hold.attempts + 1,\n        owner=owner,", "attempts=hold.attempts,\n        owner=owner,")),
-    mutant("a late result is lost", ("status", "S.OUTCOME_UNKNOWN: frozenset({S.SUCCEEDED, S.FAILED, S.HELD}),", "S.OUTCOME_UNKNOWN: frozenset({S.HELD}),")),
-    mutant("an end is exchanged for another", ("status", "S.SUCCEEDED: frozenset[Status](),", "S.SUCCEEDED: frozenset({S.FAILED}),")),
-    mutant("an event without rows to be told", ("mover", "for channel in (LOG, WEBHOOKS):", "for channel in (LOG, WEBHOOKS) if hold.version != 3 else (LOG,):")),
-    mutant("a change without its event", ("mover", "    note(tx, moved, kind, actor=actor, details=details)\n", '    if kind != "cancelled":\n        note(tx, moved, kind, actor=actor, details=details)\n')),
-    mutant("who no longer waits is counted for ever", ("mover", "        count_waiting(tx, hold, 1 if status is Status.HELD else -1)", "        count_waiting(tx, hold, 1 if status is Status.HELD else 0)")),
+    mutant(
+        "an end hides that it was sent",
+        ("status", "if wanted in NEVER_RAN and attempts else", "if False else"),
+    ),
+    mutant(
+        "what was not sent counts as sent",
+        ("executing", "attempts=hold.attempts - 1,", "attempts=hold.attempts,"),
+    ),
+    mutant(
+        "what was sent counts as not sent",
+        (
+            "executing",
+            "attempts=hold.attempts + 1,\n        owner=owner,",
+            "attempts=hold.attempts,\n        owner=owner,",
+        ),
+    ),
+    mutant(
+        "a late result is lost",
+        (
+            "status",
+            "S.OUTCOME_UNKNOWN: frozenset({S.SUCCEEDED, S.FAILED, S.HELD}),",
+            "S.OUTCOME_UNKNOWN: frozenset({S.HELD}),",
+        ),
+    ),
+    mutant(
+        "an end is exchanged for another",
+        ("status", "S.SUCCEEDED: frozenset[Status](),", "S.SUCCEEDED: frozenset({S.FAILED}),"),
+    ),
+    mutant(
+        "an event without rows to be told",
+        (
+            "mover",
+            "for channel in (LOG, WEBHOOKS):",
+            "for channel in (LOG, WEBHOOKS) if hold.version != 3 else (LOG,):",
+        ),
+    ),
+    mutant(
+        "a change without its event",
+        (
+            "mover",
+            "    note(tx, moved, kind, actor=actor, details=details)\n",
+            '    if kind != "cancelled":\n        note(tx, moved, kind, actor=actor, details=details)\n',
+        ),
+    ),
+    mutant(
+        "who no longer waits is counted for ever",
+        (
+            "mover",
+            "        count_waiting(tx, hold, 1 if status is Status.HELD else -1)",
+            "        count_waiting(tx, hold, 1 if status is Status.HELD else 0)",
+        ),
+    ),
     mutant(
         "a restored older database runs what has run",
         ("executing", "if logged is not None and logged.fence > hold.fence:", "if False:"),
@@ -98,15 +174,32 @@ MUTANTS = (
     ),
     mutant(
         "at start nobody asks the log",
-        ("executing", "    if said is None or said.ended == \"not_sent\":\n", "    if True:\n"),
+        ("executing", '    if said is None or said.ended == "not_sent":\n', "    if True:\n"),
     ),
     mutant(
         "an approval that nobody uses never ends",
-        ("sweeping", "AND (status <> 'approved' OR approved_until_ms <= :now_ms)", "AND status <> 'approved'"),
+        (
+            "sweeping",
+            "AND (status <> 'approved' OR approved_until_ms <= :now_ms)",
+            "AND status <> 'approved'",
+        ),
     ),
-    mutant("what nobody decides never ends", ("sweeping", "    if tx.now_ms >= hold.expires_ms:\n", "    if False:\n")),
-    mutant("an identical call finds an end that was collected", ("filing", "stays = hold.status is Status.DENIED and", "stays = bool(hold.status) and")),
-    mutant("an edit keeps the approvals", ("deciding", '        "edited",\n        actor=person.id,', '        Status.APPROVED,\n        actor=person.id,')),
+    mutant(
+        "what nobody decides never ends",
+        ("sweeping", "    if tx.now_ms >= hold.expires_ms:\n", "    if False:\n"),
+    ),
+    mutant(
+        "an identical call finds an end that was collected",
+        ("filing", "stays = hold.status is Status.DENIED and", "stays = bool(hold.status) and"),
+    ),
+    mutant(
+        "an edit is an approval",
+        (
+            "deciding",
+            '        "edited",\n        actor=person.id,',
+            "        Status.APPROVED,\n        actor=person.id,",
+        ),
+    ),
 )
 
 
@@ -117,7 +210,9 @@ class Copies(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.package = package
         self.changes = changes
 
-    def find_spec(self, fullname: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: object, target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
         if fullname != self.package and not fullname.startswith(f"{self.package}."):
             return None
         return importlib.util.spec_from_loader(fullname, self, is_package=fullname == self.package)

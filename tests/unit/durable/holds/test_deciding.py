@@ -263,7 +263,9 @@ def test_an_expired_hold_cannot_be_decided_from_its_very_millisecond_on(bench, v
 
 
 @pytest.mark.abuse(90)
-@pytest.mark.parametrize("end", ["denied", "cancelled", "invalidated", "executing", "succeeded", "outcome_unknown"])
+@pytest.mark.parametrize(
+    "end", ["denied", "cancelled", "invalidated", "executing", "succeeded", "outcome_unknown"]
+)
 def test_what_has_another_status_cannot_be_decided(bench, end):
     hold = bench.file()
     if end == "denied":

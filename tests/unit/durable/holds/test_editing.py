@@ -86,7 +86,9 @@ def test_what_was_said_about_the_original_counts_no_more(bench):
 def test_the_original_call_finds_the_edited_one_and_can_no_longer_run(bench):
     hold = bench.file()
     edit(bench, hold)
-    found = bench.run(REAL.filing.file_hold, filing(id="another"), key=KEY, caps=REAL.filing.Caps(per_agent=9, per_tenant=9))
+    found = bench.run(
+        REAL.filing.file_hold, filing(id="another"), key=KEY, caps=REAL.filing.Caps(per_agent=9, per_tenant=9)
+    )
     assert (found[0].id, found[1]) == (hold.id, False)
     bench.decide(hold, ANA)
     other = edit(bench, bench.file(2), number="edited too")

@@ -7,7 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.durable.holds.kit import ANA, BEN, HOUR_MS, KEY, MINUTE_MS, REAL, TENANT, digest, requester
+from tests.unit.durable.holds.kit import (
+    ANA,
+    BEN,
+    CEM,
+    HOUR_MS,
+    KEY,
+    MINUTE_MS,
+    REAL,
+    TENANT,
+    digest,
+    requester,
+)
 
 finding, refusals, Status = REAL.finding, REAL.refusals, REAL.status.Status
 
@@ -144,6 +155,17 @@ def test_deciding_one_of_a_group_decides_one(bench):
         bench.file(number)
     bench.decide(bench.get("h1"), ANA)
     assert [bench.status(f"h{number}") for number in range(3)] == ["held", "approved", "held"]
+
+
+def test_a_page_says_how_many_agreed_in_the_round_that_is(bench):
+    hold = bench.file(asked={"quorum": 3})
+    assert page(bench)[0].approvals == 0
+    for number, someone in enumerate((ANA, BEN), 1):
+        assert bench.decide(hold, someone).hold.approvals == number
+        assert page(bench)[0].approvals == number
+    bench.decide(hold, CEM)
+    assert bench.begin(hold, stricter="more by now").status == "held"
+    assert page(bench)[0].approvals == 0
 
 
 def test_a_story_has_all_rounds_votes_and_events_in_order(bench):

@@ -75,7 +75,9 @@ def test_a_key_means_the_same_call_for_a_day(bench):
     other = replace(AGAIN, call_digest=digest("other arguments"))
     assert reserve(bench, other) is None
     bench.run(keyed.release, CALL)
-    assert reserve(bench, replace(other, call_id="call-3")).call_id == "call-2", "the first one has no say in it"
+    assert reserve(bench, replace(other, call_id="call-3")).call_id == "call-2", (
+        "the first one has no say in it"
+    )
 
 
 def test_keys_whose_day_is_over_are_removed(bench):
@@ -97,8 +99,10 @@ def test_a_held_calls_key_knows_its_outcome_together_with_the_row(bench):
 @pytest.mark.parametrize("verdict", ["deny", "withdraw"])
 def test_the_key_of_a_held_call_that_never_ran_is_free_again(bench, verdict):
     reserve(bench, CALL)
-    hold = bench.approved(1, idempotency_key="order-7") if verdict == "withdraw" else bench.file(
-        1, idempotency_key="order-7"
+    hold = (
+        bench.approved(1, idempotency_key="order-7")
+        if verdict == "withdraw"
+        else bench.file(1, idempotency_key="order-7")
     )
     assert reserve(bench, AGAIN) is not None
     bench.decide(hold, ANA, "deny")

@@ -12,4 +12,4 @@ from tests.unit.durable.holds.profile import profile
 @pytest.mark.abuse(79)
 @pytest.mark.abuse(92)
 def test_holds_do_what_the_model_says_whatever_happens_in_whatever_order():
-    run_state_machine_as_test(HoldMachine, settings=profile(examples=250))
+    run_state_machine_as_test(HoldMachine, settings=profile(examples=150))

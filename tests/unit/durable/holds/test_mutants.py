@@ -46,7 +46,11 @@ class Forgetful(Call):
 @pytest.mark.parametrize(
     ("fault", "model", "seen"),
     [
-        ("a double send: what is not idempotent is run again when its lease is lost", Careless, "was sent twice"),
+        (
+            "a double send: what is not idempotent is run again when its lease is lost",
+            Careless,
+            "was sent twice",
+        ),
         ("an end hides that it was sent", Forgetful, "was sent and is"),
     ],
 )

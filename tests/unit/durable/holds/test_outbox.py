@@ -31,9 +31,7 @@ def test_every_event_has_its_rows_for_the_log_and_for_everybody_else(bench):
 def test_a_crash_before_the_commit_leaves_neither_event_nor_row(bench):
     hold = bench.file()
     before = bench.dump()
-    bench.run(
-        REAL.deciding.cancel, hold.id, tenant=hold.tenant, actor="rex-agent", reason="", crash=True
-    )
+    bench.run(REAL.deciding.cancel, hold.id, tenant=hold.tenant, actor="rex-agent", reason="", crash=True)
     assert bench.dump() == before
     bench.run(REAL.deciding.cancel, hold.id, tenant=hold.tenant, actor="rex-agent", reason="")
     assert named(untold(bench))[-1] == (hold.id, 2)

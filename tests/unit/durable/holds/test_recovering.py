@@ -19,7 +19,9 @@ def recover(bench, hold, log):
 
 
 @pytest.mark.abuse(92)
-@pytest.mark.parametrize("log", [None, logged(1, "not_sent")], ids=["no intent", "an intent that was not sent"])
+@pytest.mark.parametrize(
+    "log", [None, logged(1, "not_sent")], ids=["no intent", "an intent that was not sent"]
+)
 def test_without_a_sent_intent_it_is_approved_as_before(bench, log):
     hold = bench.executing()
     assert recover(bench, hold, log) == "given_back"

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.durable.holds.kit import ANA, BEN, DAN, MINUTE_MS, REAL, filing, person, requester, requirement
+from tests.unit.durable.holds.kit import (
+    ANA,
+    BEN,
+    DAN,
+    MINUTE_MS,
+    REAL,
+    filing,
+    person,
+    requester,
+    requirement,
+)
 
 rules = REAL.rules
 REX = person("rex")

@@ -56,7 +56,9 @@ def test_an_approval_of_a_second_run_can_be_taken_back_and_the_first_is_not_forg
 @pytest.mark.parametrize("status", ["held", "approved"])
 def test_its_agent_withdraws_a_call_that_does_not_run_yet(bench, status):
     hold = bench.file() if status == "held" else bench.approved()
-    withdrawn = bench.run(deciding.cancel, hold.id, tenant=TENANT, actor="rex-agent", reason="changed my mind")
+    withdrawn = bench.run(
+        deciding.cancel, hold.id, tenant=TENANT, actor="rex-agent", reason="changed my mind"
+    )
     assert (withdrawn.status, withdrawn.reason, withdrawn.reason_by) == (
         "cancelled",
         "changed my mind",
