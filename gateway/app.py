@@ -34,7 +34,7 @@ from gateway.packages import STARTER_POLICY, refuse_mixed_packages
 from gateway.policy import PolicyInForce
 from gateway.sealed import SealedPayloads, retain_payloads
 from gateway.telemetry.traces import telemetry_from
-from gateway.trail import Trail, resolve_in_log
+from gateway.trail import Trail, resolve_attempts, resolve_in_log
 from gateway.upstream.pool import UpstreamPool
 from policies.engines.embedded import EmbeddedEngine
 
@@ -215,6 +215,7 @@ class Gateway:
             reviewers=self._reviewers,
             erase_subject=erase,
             resolve_call=partial(resolve_in_log, self._log, data),
+            resolve_attempts=partial(resolve_attempts, self._log, data),
             sealing_key=self._sealing_key,
         )
 
@@ -304,7 +305,9 @@ class Gateway:
         agents.stop()
         people.stop()
         await asyncio.gather(*(task for task in serving if task is not None), return_exceptions=True)
-        await self._plane.holds.clockwork.drain(self._configuration.settings.limits.drain_s)
+        drain_s = self._configuration.settings.limits.drain_s
+        await self._plane.holds.clockwork.drain(drain_s)
+        await self._plane.holds.callers.settled(drain_s)
         self._plane.refusals.flush()
         with contextlib.suppress(Exception):  # the log may be the very part that is down
             await self._trail.append(Record(kind="gateway_stopped", tenant="", members={"version": VERSION}))

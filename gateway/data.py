@@ -63,7 +63,10 @@ def sealing_key(data: Path, random_bytes: Callable[[int], bytes]) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise ConfigurationError(f"{path} does not hold a key", next_step=f"rm {path} and start again")
+        raise ConfigurationError(
+            f"{path} does not hold a key",
+            next_step=f"restore it; or rm {path} and start again: nothing that waits can then be approved",
+        )
     return key
 
 

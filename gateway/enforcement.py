@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durable.holds.hold import Outcome
+from durable.holds.keyed import answered
 from gateway.core.call import call_digest
 from gateway.core.decision import Decision, Effect, decide, refusal
 from gateway.core.evaluation import evaluation_request
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from durable.holds.hold import Hold
-    from durable.holds.keyed import Earlier
     from gateway.core.call import Call
     from gateway.core.definition import Definition
     from gateway.core.principal import Caller
@@ -185,25 +185,27 @@ class Enforcement:
             return None
         if passage.keyed:
             # Whoever repeats a call with its key wants its outcome, not another effect.
-            earlier = passage.repeats = await self._keys.reserve(passage)
-            # Without a recorded answer a held call's row knows more than its key does.
-            answered = (
-                earlier is not None and earlier.outcome is not None and earlier.outcome.payload is not None
-            )
-            if earlier is not None and (decision.effect is Effect.ALLOW or answered):
-                return await self._repeated(passage, decision, earlier)
+            passage.repeats = await self._keys.reserve(passage)
+            if answered(passage.repeats):
+                return await self._repeated(passage, decision)
         if self._settings.shadow or passage.resumed is not None:
             return None
-        if decision.effect is Effect.ALLOW:
-            hold = await self._held.taken_up(passage)
-            if hold is None:
-                return None
-            await self._append(passage, *self._held.request(passage, decision, hold.id))
+        if decision.effect is Effect.HOLD:
+            hold: Hold | None = await self._held.hold(passage, decision)
         else:
-            hold = await self._held.hold(passage, decision)
-        return CallAnswer(call_id=passage.call_id, decision=decision, hold=hold)
+            hold = await self._held.taken_up(passage)
+            if hold is not None:
+                await self._append(passage, *self._held.request(passage, decision, hold.id))
+        if hold is not None:
+            return CallAnswer(call_id=passage.call_id, decision=decision, hold=hold)
+        if passage.repeats is not None:
+            # Of a hold that was taken back the key is free again; of anything else it is not.
+            passage.repeats = await self._keys.reserve(passage)
+        return None if passage.repeats is None else await self._repeated(passage, decision)
 
-    async def _repeated(self, passage: Passage, decision: Decision, earlier: Earlier) -> CallAnswer:
+    async def _repeated(self, passage: Passage, decision: Decision) -> CallAnswer:
+        earlier = passage.repeats
+        assert earlier is not None
         reply = await self._keys.repeated(passage, earlier)
         repeat = outcome_record(
             passage.call_id,

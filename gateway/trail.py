@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from durable.audit.entry import Draft, PayloadDraft, read_line
 from durable.audit.intents import OpenIntents
-from durable.audit.reading import show
+from durable.audit.reading import show, story
 from durable.errors import AmbiguousCall, DurableError, UnknownCall
 from durable.holds.hold import Outcome
 from durable.holds.refusals import AmbiguousHold, UnknownHold, WrongStatus
@@ -77,6 +77,29 @@ def logged_outcome(data: Path, tenant: str, call: str) -> Outcome | None:
                 call_id=call,
             )
     return None
+
+
+async def resolve_attempts(log: Log, data: Path, tenant: str, hold: str, members: Mapping[str, Any]) -> None:
+    """Write down what a person said about a held call for each of its attempts that has no end in the log.
+
+    Raises:
+        AuditUnwritable: it could not be written down.
+    """
+    try:
+        entries = await asyncio.to_thread(story, data, hold, tenant=tenant)
+    except (UnknownCall, AmbiguousCall):
+        return
+    intents = OpenIntents()
+    for entry in entries:
+        stored = read_line(entry.line)
+        assert stored is not None
+        intents.see(stored)
+    records = [
+        Record(kind="resolution", tenant=tenant, members={"call": one.call, "hold": hold, **members})
+        for one in intents.unresolved()
+    ]
+    if records:
+        await Trail(log).append(*records)
 
 
 async def resolve_in_log(log: Log, data: Path, tenant: str, call: str, members: Mapping[str, Any]) -> str:

@@ -114,6 +114,7 @@ class HeldFlow:
         self.people = People(*people, principals=principals)
         self.payloads = payloads or TrailPayloads(desk.audit)
         self.relay = EventRelay(store, desk.audit)
+        self.resolved = []
         self.settings = settings or ApprovalSettings()
         self.ids = iter(f"hold{number:016d}" for number in range(10_000))
         matter = SubjectMatter(desk.catalogue, {"orders": desk.upstream})
@@ -172,11 +173,15 @@ class HeldFlow:
             callers_waiting=self.callers.callers_waiting,
             title_of=lambda hold: "",
             resolve_call=None,
+            resolve_attempts=self.resolve_attempts,
             erase_subject=self.erase,
             shown_bytes_max=self.settings.shown_bytes_max,
             key=KEY,
         )
         desk.connect(self)
+
+    async def resolve_attempts(self, tenant, hold_id, members):
+        self.resolved.append((hold_id, members))
 
     async def erase(self, tenant, subject, members):
         self.payloads.gone.add(subject)

@@ -106,6 +106,11 @@ def decide(
             **_ended(tx, hold, reason=reason, by=person.id),
         )
         return Decided(hold=after, counted=True)
+    return _counted(tx, hold, person, reason)
+
+
+def _counted(tx: Tx, hold: Hold, person: Person, reason: str) -> Decided:
+    """A yes that is written down already: perhaps it was the last one that was needed."""
     votes = votes_of(tx, hold)
     approvals = sum(1 for vote in votes if vote.verdict == "approve")
     if satisfied(hold.requirement, hold.requester, votes, escalated=escalated(tx, hold)):
@@ -125,7 +130,7 @@ def decide(
             approvals=approvals,
         )
         return Decided(hold=after, counted=True)
-    details = _proof(person) | {"verdict": verdict}
+    details = _proof(person) | {"verdict": "approve"}
     after = move(tx, hold, "vote", actor=person.id, details=details, approvals=approvals)
     return Decided(hold=after, counted=True)
 
@@ -286,6 +291,8 @@ def edit(tx: Tx, hold_id: str, person: Person, change: Edit, *, seen: str, reaso
         arguments=change.arguments,
         original=hold.original or hold.arguments,
         view=change.view,
+        # With other arguments it is another call, also for an upstream that knows calls by their keys.
+        send_key=f"{hold.id}-{hold.round + 1}",
     )
 
 

@@ -258,6 +258,8 @@ class Logged:
     fence: int
     ended: str
     """``status`` of its outcome record, or empty where there is none."""
+    call: str = ""
+    """Its id in the log."""
     outcome: Outcome | None
 
 
@@ -288,11 +290,11 @@ def executing(tx: Tx, after: str, limit: int) -> list[Hold]:
 
 
 def fences_of(tx: Tx, hold_ids: list[str]) -> dict[str, int]:
-    """The last attempt that the database knows of each of these holds that it has."""
+    """The last attempt that the database knows of each of these holds that it has and that are not over."""
     found: dict[str, int] = {}
     for hold_id in hold_ids:
-        rows = tx.rows("SELECT fence FROM hold WHERE id = :id", id=hold_id)
-        if rows:
+        rows = tx.rows("SELECT fence, status FROM hold WHERE id = :id", id=hold_id)
+        if rows and rows[0]["status"] not in FINAL:
             found[hold_id] = int(rows[0]["fence"])
     return found
 
@@ -325,7 +327,8 @@ def recover(tx: Tx, hold_id: str, logged: Logged | None) -> str:
     if hold.idempotent and tx.now_ms < hold.approved_until_ms:
         retry(tx, hold.id, hold.fence, reason="the process ended before it had the outcome", again_ms=0)
         return "given_back"
-    finish(tx, hold.id, hold.fence, Status.OUTCOME_UNKNOWN, Outcome(kind="unknown", code="process_ended"))
+    lost = Outcome(kind="unknown", code="process_ended", call_id=said.call)
+    finish(tx, hold.id, hold.fence, Status.OUTCOME_UNKNOWN, lost)
     return "unknown"
 
 
@@ -354,7 +357,7 @@ def _catch_up(tx: Tx, hold: Hold, logged: Logged) -> str:
             actor=GATEWAY,
             details=details,
             **members,
-            outcome=Outcome(kind="unknown", code="database_restored"),
+            outcome=Outcome(kind="unknown", code="database_restored", call_id=logged.call),
             next_ms=None,
         )
     else:

@@ -41,6 +41,14 @@ class Earlier:
     """None while nobody knows it."""
 
 
+def answered(earlier: Earlier | None) -> bool:
+    """Whether the answer of the first call can be handed out again.
+
+    Without one a held call's row knows more than its key does.
+    """
+    return earlier is not None and earlier.outcome is not None and earlier.outcome.payload is not None
+
+
 def reserve(tx: Tx, call: KeyedCall) -> Earlier | None:
     """Take the key for this call; None if it is the first one with it.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from durable.holds.columns import event_of, hold_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from durable.holds.hold import Event, Hold
     from durable.holds.tx import Tx
@@ -80,6 +80,17 @@ def later(tx: Tx, channel: str, hold: str, seq: int, *, after_ms: int) -> None:
         hold=hold,
         seq=seq,
     )
+
+
+def forget_others(tx: Tx, prefix: str, channels: Sequence[str]) -> int:
+    """Drop what waits in channels of that prefix that are not among these; how many rows there were."""
+    found = tx.rows(
+        "SELECT DISTINCT channel FROM hold_outbox WHERE channel >= :prefix AND channel < :end",
+        prefix=prefix,
+        end=prefix + "\uffff",
+    )
+    gone = [row["channel"] for row in found if row["channel"] not in channels]
+    return sum(tx.execute("DELETE FROM hold_outbox WHERE channel = :channel", channel=one) for one in gone)
 
 
 def due_in_ms(tx: Tx, channel: str) -> int | None:

@@ -65,6 +65,7 @@ class HoldParts:
     reviewers: ReviewerDirectory
     erase_subject: Callable[[str, str, dict[str, str]], Awaitable[Any]]
     resolve_call: Callable[[str, str, Mapping[str, Any]], Awaitable[str]]
+    resolve_attempts: Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
     sealing_key: bytes
     """What the key of the bindings is derived from; not in the database."""
 
@@ -180,6 +181,7 @@ def hold_plane(configuration: Configuration, parts: HoldParts, agents: AgentPart
         callers_waiting=callers.callers_waiting,
         title_of=lambda hold: _title(agents.catalogue, hold),
         resolve_call=parts.resolve_call,
+        resolve_attempts=parts.resolve_attempts,
         erase_subject=parts.erase_subject,
         shown_bytes_max=settings.shown_bytes_max,
         key=key,

@@ -131,7 +131,9 @@ def _approvals(started: Started, shown_once: str) -> list[str]:
             "note: nobody can decide held calls yet; make your token with: toolgate reviewer new --local"
         )
     if started.open_holds:
-        lines.append(f"note: {started.open_holds} held calls are open: toolgate approvals ls")
+        lines.append(
+            f"note: {started.open_holds} held calls are open: toolgate approvals ls --status held,approved"
+        )
     if started.unknown_holds:
         lines.append(
             f"note: of {started.unknown_holds} held calls nobody knows what came of them: "

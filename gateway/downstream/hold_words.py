@@ -53,15 +53,22 @@ def _executed(hold: Hold) -> str:
 def waiting_text(hold: Hold, link: str = "") -> str:
     """For the model: nothing has happened, who decides until when, and the one thing to do next."""
     why = "; ".join(filter(None, (_why(one.code, one.why) for one in hold.requirement.reasons)))
-    whom = " or ".join(dict.fromkeys(name for group in hold.requirement.groups for name in group))
-    until = rfc3339(hold.expires_ms)
+    requirement, until = hold.requirement, rfc3339(hold.expires_ms)
+    whom = " and ".join(" or ".join(group) for group in requirement.groups)
+    if requirement.quorum > 1:
+        whom += f" ({requirement.quorum} people in all)"
     if hold.status is Status.HELD:
-        state = f"this call waits for a person's approval ({why}). It is decided by {whom} until {until}"
+        state = (
+            f"NOT EXECUTED: this call waits for a person's approval ({why}). It is decided by {whom} until "
+            f"{until}"
+        )
+    elif hold.status is Status.APPROVED:
+        state = "NOT EXECUTED: this call was approved and has not been carried out yet"
     else:
-        state = "this call was approved and is being carried out; its outcome is not known yet"
+        state = "NOT FINISHED: this call was approved and is being carried out; its outcome is not known yet"
     page = f" A reviewer finds it at {link}." if link else ""
     return (
-        f"NOT EXECUTED: {state}. Hold {hold.id}.{page} Next: call the tool {WAIT_TOOL} with "
+        f"{state}. Hold {hold.id}.{page} Next: call the tool {WAIT_TOOL} with "
         f'{{"hold": "{hold.id}"}} to wait for the outcome, or go on with something else and repeat exactly '
         "this call later. Do not tell anybody that it was done, and do not try to reach the same effect "
         "another way."

@@ -1,7 +1,7 @@
 """Asking the agent's own user, where every rule that holds a call lets them confirm it. Pure.
 
-The address first (the page has the whole call, and a login), a form where the client knows nothing better.
-What a form brings back is the client's word for what its user said; the record says so.
+By a form where the client has one, else by the address of the hold, where a person finds out how to decide
+it. What a form brings back is the client's word for what its user said; the record says so.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def question(hold: Hold, capabilities: Mapping[str, Any], *, sentence: str, link
     if not hold.requirement.self_confirm or hold.status is not Status.HELD or not isinstance(declared, dict):
         return None
     message = f"toolgate: {sentence} Should it be done?"
-    if "url" in declared:
-        params: dict[str, Any] = {"mode": "url", "elicitationId": hold.id, "url": link, "message": message}
-    elif not declared or "form" in declared:
-        params = {"message": message, "requestedSchema": _SCHEMA}
+    if not declared or "form" in declared:
+        params: dict[str, Any] = {"message": message, "requestedSchema": _SCHEMA}
+    elif "url" in declared:
+        params = {"mode": "url", "elicitationId": hold.id, "url": link, "message": message}
     else:
         return None
     return InputAsk(method=METHOD, params=params, raw=json.dumps(params).encode())

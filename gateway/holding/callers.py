@@ -185,6 +185,13 @@ class Callers:
         except StoreUnavailable as error:
             raise _unknowable(error) from error
 
+    async def settled(self, deadline_s: float) -> None:
+        """Wait for what runs for callers, also for those who are gone."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline_s):
+                for done in list(self._used.values()):
+                    await done.wait()
+
     async def confirm(self, hold: Hold, principal: Principal, verdict: Verdict) -> Hold:
         """What the requester's own person says in their client, where the rules let them confirm.
 

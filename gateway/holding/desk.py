@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from durable.errors import StoreUnavailable
 from durable.holds import deciding
+from durable.holds.erasing import blank_views
 from durable.holds.finding import PAGE_MAX, group, of_prefix, one, page, similar, story
 from durable.holds.refusals import NotEligible, WrongStatus
 from durable.holds.rules import why_not_eligible
@@ -50,6 +51,7 @@ class ReviewersDesk:
         callers_waiting: Callable[[str], int],
         title_of: Callable[[Hold], str],
         resolve_call: Callable[[str, str, Mapping[str, Any]], Awaitable[str]],
+        resolve_attempts: Callable[[str, str, Mapping[str, Any]], Awaitable[None]],
         erase_subject: Callable[[str, str, dict[str, str]], Any],
         shown_bytes_max: int,
         key: bytes,
@@ -66,6 +68,7 @@ class ReviewersDesk:
             callers_waiting: by hold id, in this process.
             title_of: what the tool calls itself; the server's words.
             resolve_call: ``(tenant, beginning of the call's id, members)`` -> the whole id.
+            resolve_attempts: the same for the attempts of a hold.
             erase_subject: ``(tenant, subject, members)``.
             shown_bytes_max: larger arguments are uninspectable.
             key: of the bindings.
@@ -79,6 +82,7 @@ class ReviewersDesk:
         self._callers_waiting = callers_waiting
         self._title_of = title_of
         self._resolve_call = resolve_call
+        self._resolve_attempts = resolve_attempts
         self._erase_subject = erase_subject
         self._shown_bytes_max = shown_bytes_max
         self._key = key
@@ -191,8 +195,10 @@ class ReviewersDesk:
             deciding.resolve, hold_id, person, outcome, evidence=evidence, key=self._key
         )
         await self._tell(hold_id)
-        if outcome != "held" and resolved.outcome is not None and resolved.outcome.call_id:
-            self._audit.enqueue(_resolution(person, resolved, evidence))
+        # The attempts that nobody knows the end of are listed as calls, too.
+        members = {"status": outcome, "by": person.id, "how": person.how, "evidence": evidence}
+        with suppress(AuditUnwritable):
+            await self._resolve_attempts(resolved.tenant, resolved.id, members)
         return resolved
 
     async def resolve_call(
@@ -241,6 +247,8 @@ class ReviewersDesk:
         if not _operates(person):
             raise NotEligible("erasing needs the role operator")
         await self._erase_subject(person.tenant, subject, {"by": person.id, "reason": reason})
+        # Lists show a part of the arguments; that part goes as well.
+        await self._store.run(blank_views, person.tenant, subject)
 
     @contextmanager
     def watch(self, person: Person) -> Iterator[AsyncIterator[str]]:
@@ -286,15 +294,3 @@ def _read_record(person: Person, hold: Hold) -> Record:
         "arguments_sha256": hold.arguments.digest,
     }
     return Record(kind="payload_read", tenant=hold.tenant, members=members)
-
-
-def _resolution(person: Person, hold: Hold, evidence: str) -> Record:
-    assert hold.outcome is not None
-    members = {
-        "call": hold.outcome.call_id,
-        "hold": hold.id,
-        "status": hold.status.value,
-        "by": person.id,
-        "evidence": evidence,
-    }
-    return Record(kind="resolution", tenant=hold.tenant, members=members)

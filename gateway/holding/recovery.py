@@ -41,8 +41,11 @@ async def recover_holds(
     fences = await store.read(fences_of, list(attempts))
     for hold_id, fence in fences.items():
         found = attempts[hold_id]
-        if found.fence > fence and await store.run(recover, hold_id, _logged(found, outcome_of)) == "older":
-            counts["older"] += 1
+        late = found.fence == fence and found.ended in {"succeeded", "failed"}
+        if found.fence > fence or late:
+            counted = await store.run(recover, hold_id, _logged(found, outcome_of))
+            if counted:
+                counts[counted] += 1
     return Recovered(**counts)
 
 
@@ -54,6 +57,7 @@ def _logged(attempt: Attempt | None, outcome_of: Callable[[str, str], Outcome | 
         return Logged(
             fence=attempt.fence,
             ended="failed",
+            call=attempt.call,
             outcome=Outcome(kind="none", code="upstream_needs_input", call_id=attempt.call),
         )
-    return Logged(fence=attempt.fence, ended=attempt.ended, outcome=outcome)
+    return Logged(fence=attempt.fence, ended=attempt.ended, call=attempt.call, outcome=outcome)

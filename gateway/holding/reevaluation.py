@@ -100,7 +100,9 @@ class Reevaluation:
             return self._refused(hold, error.reason)
         if principal is None:
             return self._refused(hold, "the agent that asked is no longer let in", body=body)
-        caller = Caller(principal=principal, workflow=workflow_of(hold), client=hold.client)
+        caller = Caller(
+            principal=principal, workflow=workflow_of(hold), session_id=hold.session, client=hold.client
+        )
         call = canonical_call(hold.method, hold.upstream, hold.name, json.loads(body))
         try:
             definition = self._definition_of(call)

@@ -15,6 +15,7 @@ from gateway.people.events import EventStreams
 from gateway.people.failures import Failures
 from gateway.people.guards import HEADERS, Door
 from gateway.people.health import health_app
+from gateway.people.hold_page import HoldPage
 from gateway.people.login import Login
 from gateway.people.openapi import document
 from gateway.people.presenting import Presenter
@@ -146,6 +147,7 @@ def people_app(
         *_health_operations(health),
         *Api(desk, presenter, streams).operations(),
         *login.operations(),
+        *HoldPage(login.nonce).operations(),
     )
     serving = Serving(door, authentication, nonce=login.nonce, failed=failed)
     return PeopleApp(_with_document(described, version=version), door=door, serving=serving, streams=streams)

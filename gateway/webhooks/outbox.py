@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from durable.errors import StoreUnavailable
 from durable.holds.hold import RISK_NAMES
 from durable.holds.mover import WEBHOOKS
-from durable.holds.outbox import due_in_ms, later, spread, take, told
+from durable.holds.outbox import due_in_ms, forget_others, later, spread, take, told
 from gateway.webhooks.message import HoldNews, message_id
 from gateway.webhooks.sender import Waiting
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from durable.holds.outbox import Untold
     from durable.stores.base import HoldStore
 
+HOOK = "hook:"
+"""What the channels of receivers begin with."""
 SPREAD_MAX = 200
 PAUSE_S = 0.05
 DROP_S = 60.0
@@ -46,15 +48,20 @@ class HoldOutbox:
             text: redacts what people and servers wrote.
         """
         self._store = store
-        self._channels = {name: f"hook:{name}" for name in hooks}
+        self._channels = {name: f"{HOOK}{name}" for name in hooks}
         self._link_of = link_of
         self._text = text
 
     async def keep(self) -> None:
         """Hand every event to each receiver's channel, for ever."""
         with self._store.watch() as changes:
+            forgotten = False
             while True:
                 try:
+                    if not forgotten:
+                        # Of receivers that are configured no more.
+                        await self._store.run(forget_others, HOOK, list(self._channels.values()))
+                        forgotten = True
                     while await self._store.run(
                         spread, WEBHOOKS, list(self._channels.values()), limit=SPREAD_MAX
                     ):

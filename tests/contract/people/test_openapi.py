@@ -34,7 +34,7 @@ async def test_every_route_is_in_it_and_nothing_else(port):
         (path, verb.upper()) for path, operations in port.document["paths"].items() for verb in operations
     }
     assert routes == documented
-    assert len(routes) == 19
+    assert len(routes) == 20
 
 
 async def test_it_is_an_openapi_3_1_document(port):

@@ -14,7 +14,7 @@ from durable.holds.status import Status
 from durable.holds.sweeping import sweep
 from gateway.core.call import canonical_call
 from gateway.core.definition import Kind
-from gateway.errors import UpstreamGone, UpstreamUnreachable
+from gateway.errors import InvalidParams, UpstreamGone, UpstreamUnreachable
 from gateway.holding.settings import ApprovalSettings
 from policies.errors import PolicyUnavailable
 from tests.fakes import ALLOWED, ANA, BEN, HELD, Desk, call_of, caller, defined, hold_rule, ok, verdict
@@ -236,3 +236,56 @@ async def test_an_outage_of_the_store_says_nothing_about_what_has_become_of_a_ca
     assert "not made" not in told.value.reason
     with pytest.raises(Exception, match="not made"):
         await asked(desk)
+
+
+async def restarted(desk, flow):
+    """Another process over the same store and log."""
+    again = HeldFlow(desk, flow.store, principals=[ANA, BEN])
+    await again.approval.remember()
+    return again
+
+
+@pytest.mark.abuse(79)
+@pytest.mark.parametrize("state", ["approved", "outcome_unknown", "succeeded", "held"])
+async def test_a_call_that_is_allowed_after_a_restart_does_not_run_beside_its_hold(state):
+    desk, flow = await made(reply=UpstreamGone("hung up", sent=True) if state == "outcome_unknown" else None)
+    hold = await held(desk)
+    if state != "held":
+        hold = await flow.approve(hold)
+    if state in {"outcome_unknown", "succeeded"}:
+        hold = await flow.approval.execute(hold)
+    assert hold.status == state
+    sent = desk.journal.count("forward")
+    flow = await restarted(desk, flow)
+    desk.policy.answer = ALLOWED
+    desk.upstream.reply = ok()
+    answer = await asked(desk)
+    if state == "held":
+        assert answer.reply is not None, "control: what nobody had approved is withdrawn, and the call runs"
+        assert (await latest(flow, hold)).status is Status.CANCELLED
+        return
+    assert answer.hold.id == hold.id
+    if state == "approved":
+        await flow.approval.execute(answer.hold)
+        assert desk.journal.count("forward") == sent + 1
+    else:
+        assert desk.journal.count("forward") == sent
+
+
+async def test_what_a_held_read_is_about_cannot_be_edited():
+    offered = (
+        defined({"uri": "note://one", "name": "one"}, Kind.RESOURCE),
+        defined({"name": "greet", "arguments": [{"name": "who"}]}, Kind.PROMPT),
+    )
+    desk, flow = await made(offered=offered)
+    call = canonical_call("resources/read", "orders", "note://one", {"uri": "note://one"})
+    hold = (await desk.enforcement.handle(call, caller())).hold
+    with pytest.raises(InvalidParams):
+        await flow.reviewers.edit(LEA, hold.id, {"uri": "note://secret"}, seen=hold.seen, reason="")
+    call = canonical_call("prompts/get", "orders", "greet", {"who": "a"})
+    hold = (await desk.enforcement.handle(call, caller())).hold
+    edited = await flow.reviewers.edit(LEA, hold.id, {"who": "b"}, seen=hold.seen, reason="")
+    assert edited.round == 2, "control: arguments that are no address can be"
+    desk.catalogue.definitions = ()
+    with pytest.raises(InvalidParams):
+        await flow.reviewers.edit(LEA, hold.id, {"who": "c"}, seen=edited.seen, reason="")
