@@ -155,7 +155,11 @@ class Enforcement:
         except CannotHold as error:
             answer, decision = None, refusal(error.code, error.reason, would_pass=error.next_step)
         except (KeyReused, KeyUnsettled, ApprovalsUnavailable, PayloadGone) as error:
+            await self._free_key(passage)
             await self._refuse(passage, refusal(error.code, error.reason))
+            raise
+        except (AuditUnwritable, asyncio.CancelledError):
+            await self._free_key(passage)
             raise
         if answer is not None:
             return answer
@@ -174,6 +178,10 @@ class Enforcement:
         except asyncio.CancelledError:
             # The intent becomes durable without us; whoever reads it must learn that nothing followed.
             self._outcome(passage, "not_sent", code="cancelled")
+            await self._free_key(passage)
+            raise
+        except AuditUnwritable:
+            await self._free_key(passage)
             raise
         if not passage.keyed:
             return await self._forwarded(passage, decision)
@@ -234,6 +242,7 @@ class Enforcement:
         return answer
 
     async def _free_key(self, passage: Passage) -> None:
+        """Nothing was sent. A key that another call has taken stays that call's."""
         if passage.keyed and passage.repeats is None:
             await self._keys.settle(passage, None)
 

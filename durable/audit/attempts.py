@@ -5,16 +5,22 @@ An attempt is an intent that carries ``hold`` and ``fence``; its end has the sam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from durable.audit.entry import INTENT, NOT_SENT, OUTCOME
 from durable.audit.intents import NOTHING_WAS_SENT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from durable.audit.entry import StoredLine
+
+
+LATEST_MAX = 64
+HOLD = "hold"
+NEVER_RAN = frozenset({"denied", "expired", "cancelled", "invalidated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,10 @@ class Attempt:
     call: str
     tenant: str
     ended: str
-    """``status`` of its outcome, ``not_sent``, or empty where the log has none."""
+    """``status`` of its outcome, ``not_sent``, or empty where the log has none.
+
+    ``reopened`` where nobody knew, and a person wants it run again.
+    """
 
 
 class HoldAttempts:
@@ -35,14 +44,33 @@ class HoldAttempts:
         """Start with none."""
         self._last: dict[str, Attempt] = {}
         self._open: dict[tuple[str, str], str] = {}
+        self._closed: dict[str, str] = {}
+        self._latest: deque[tuple[str, int]] = deque(maxlen=LATEST_MAX)
 
     @property
     def last(self) -> Mapping[str, Attempt]:
         """By hold id."""
         return self._last
 
+    @property
+    def closed(self) -> Mapping[str, str]:
+        """Holds that ended without having run, by id: their last status."""
+        return self._closed
+
+    @property
+    def latest(self) -> Sequence[tuple[str, int]]:
+        """Hold and version of the last events: a database that does not have them is older than the log."""
+        return self._latest
+
     def see(self, entry: StoredLine) -> None:
         """Take the next stored entry into account."""
+        if entry.kind == HOLD and isinstance(entry.hold, str) and isinstance(entry.hold_seq, int):
+            self._latest.append((entry.hold, entry.hold_seq))
+            if entry.status in NEVER_RAN:
+                self._closed[entry.hold] = str(entry.status)
+            elif entry.status == "held":
+                self._held_again(entry.hold)
+            return
         if entry.kind == INTENT:
             self._intent(entry)
         elif entry.kind in {OUTCOME, NOT_SENT} and self._open:
@@ -52,6 +80,11 @@ class HoldAttempts:
                 begun = self._last[hold]
                 if begun.call == entry.call:
                     self._last[hold] = Attempt(begun.fence, begun.call, begun.tenant, str(status))
+
+    def _held_again(self, hold: str) -> None:
+        begun = self._last.get(hold)
+        if begun is not None and begun.ended not in {"succeeded", "failed", NOT_SENT}:
+            self._last[hold] = replace(begun, ended="reopened")
 
     def _intent(self, entry: StoredLine) -> None:
         hold, fence, call = entry.hold, entry.fence, entry.call

@@ -142,6 +142,7 @@ class StoredLine(msgspec.Struct, frozen=True, kw_only=True):
     status: Any = None
     hold: Any = None
     fence: Any = None
+    hold_seq: Any = None
 
 
 _EPOCH = datetime.fromtimestamp(0, UTC)

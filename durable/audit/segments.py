@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from durable.audit.attempts import Attempt
+    from durable.audit.attempts import HoldAttempts
     from durable.audit.boot import Holding
     from durable.audit.entry import Appended
     from durable.audit.intents import UnresolvedIntent
@@ -107,8 +107,8 @@ class AuditLog:
     ) -> None:
         """Use ``open``."""
         self.unresolved_at_open: tuple[UnresolvedIntent, ...] = holding.recovered.intents.unresolved()
-        self.attempts_at_open: Mapping[str, Attempt] = holding.recovered.attempts.last
-        """What the log says of each held call that was ever begun."""
+        self.attempts_at_open: HoldAttempts = holding.recovered.attempts
+        """What the log says of held calls: attempts, ends, the last events."""
         self._holding = holding
         self._clock = clock
         self._limits = limits

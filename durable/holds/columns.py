@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from durable.holds.hold import (
@@ -15,10 +16,11 @@ from durable.holds.hold import (
     Vote,
     Why,
 )
+from durable.holds.refusals import HoldUnreadable
 from durable.holds.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Row = dict[str, Any]
 
@@ -62,7 +64,27 @@ def text(value: Any) -> str:
 
 
 def hold_of(row: Mapping[str, Any]) -> Hold:
-    """The hold in a row of ``hold``."""
+    """The hold in a row of ``hold``.
+
+    Raises:
+        HoldUnreadable: it is none.
+    """
+    try:
+        return _hold_of(row)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise HoldUnreadable(f"the row of hold {row['id']} cannot be read") from error
+
+
+def holds_of(rows: Iterable[Mapping[str, Any]]) -> list[Hold]:
+    """Those of the rows that can be read: one that cannot must not keep the others from anybody."""
+    found = []
+    for row in rows:
+        with suppress(HoldUnreadable):
+            found.append(hold_of(row))
+    return found
+
+
+def _hold_of(row: Mapping[str, Any]) -> Hold:
     requirement, original, outcome = row["requirement"], row["original"], row["outcome"]
     return Hold(
         **{name: row[name] for name in _PLAIN},
@@ -174,6 +196,7 @@ def vote_of(row: Mapping[str, Any]) -> Vote:
         sole=bool(row["sole"]),
         how=row["how"],
         reason=row["reason"],
+        proof=row["proof"],
     )
 
 

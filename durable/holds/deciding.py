@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from durable.holds.columns import text, vote_of
+from durable.holds.columns import vote_of
 from durable.holds.filing import next_look_ms
 from durable.holds.hold import Arguments, Hold, Outcome, Person, Requirement, Vote, binding_of
 from durable.holds.mover import locked, move
@@ -18,11 +18,13 @@ from durable.holds.refusals import (
 )
 from durable.holds.rules import same_human, satisfied, why_not_eligible
 from durable.holds.status import Status
+from durable.holds.voting import genuine, write_vote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from durable.holds.tx import Tx
+    from durable.holds.voting import Verdict
 
 CLAIM_MS = 10 * 60_000
 APPROVAL_GRACE_MS = 15 * 60_000
@@ -32,8 +34,6 @@ COLLECT_MS = 60 * 60_000
 
 RESOLVED = "resolved"
 """The outcome's code where a person said what came of it."""
-
-Verdict = Literal["approve", "deny"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +93,9 @@ def decide(
             **_ended(tx, hold, reason=reason, by=person.id),
         )
         return Decided(hold=after, counted=True)
-    if said is not None:
+    if said is not None and verdict == "approve":
         raise AlreadyVoted(f"you said {said.verdict} in this round", next_step="ask somebody else")
-    _vote(tx, hold, person, verdict, seen=seen, reason=reason)
+    write_vote(tx, hold, person, verdict, seen=seen, reason=reason, key=key)
     if verdict == "deny":
         after = move(
             tx,
@@ -106,12 +106,12 @@ def decide(
             **_ended(tx, hold, reason=reason, by=person.id),
         )
         return Decided(hold=after, counted=True)
-    return _counted(tx, hold, person, reason)
+    return _counted(tx, hold, person, reason, key)
 
 
-def _counted(tx: Tx, hold: Hold, person: Person, reason: str) -> Decided:
+def _counted(tx: Tx, hold: Hold, person: Person, reason: str, key: bytes) -> Decided:
     """A yes that is written down already: perhaps it was the last one that was needed."""
-    votes = votes_of(tx, hold)
+    votes = genuine(key, votes_of(tx, hold))
     approvals = sum(1 for vote in votes if vote.verdict == "approve")
     if satisfied(hold.requirement, hold.requester, votes, escalated=escalated(tx, hold)):
         until_ms = max(hold.expires_ms, tx.now_ms + APPROVAL_GRACE_MS)
@@ -166,25 +166,6 @@ def bound(hold: Hold, key: bytes) -> bool:
         expires_ms=hold.expires_ms,
     )
     return expected == hold.binding
-
-
-def _vote(tx: Tx, hold: Hold, person: Person, verdict: Verdict, *, seen: str, reason: str) -> None:
-    tx.execute(
-        "INSERT INTO hold_vote (hold, round, person, verdict, at_ms, seen, binding, names, sole, how, "
-        "reason) "
-        "VALUES (:hold, :round, :person, :verdict, :at_ms, :seen, :binding, :names, :sole, :how, :reason)",
-        hold=hold.id,
-        round=hold.round,
-        person=person.id,
-        verdict=verdict,
-        at_ms=tx.now_ms,
-        seen=seen,
-        binding=hold.binding,
-        names=text(sorted(person.names)),
-        sole=int(person.sole),
-        how=person.how,
-        reason=reason,
-    )
 
 
 def _proof(person: Person) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One attempt to run an approved call: begin, give back, finish; and what a start of the process finds.
+"""One attempt to run an approved call: begin, give back, finish.
 
 The order around these scripts is the flow's (gateway/approval.py): ``begin`` commits, the intent with its
 fence is in the audit log, then the call is sent, then the outcome is in the log, then ``finish`` commits.
@@ -7,19 +7,19 @@ fence is in the audit log, then the call is sent, then the outcome is in the log
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from durable.holds.columns import hold_of
 from durable.holds.deciding import COLLECT_MS, bound, escalated, new_round, votes_of
-from durable.holds.hold import Hold, Outcome, Requirement
 from durable.holds.mover import locked, move
 from durable.holds.refusals import StaleFence, WrongStatus
 from durable.holds.rules import satisfied
-from durable.holds.status import FINAL, Status
+from durable.holds.status import Status
+from durable.holds.voting import genuine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from durable.holds.hold import Hold, Outcome, Requirement
     from durable.holds.tx import Tx
 
 GATEWAY = "gateway"
@@ -73,6 +73,10 @@ def begin(tx: Tx, hold_id: str, version: int, now: Now, *, owner: str, lease_ms:
         if hold.original is not None:
             # An edited call is not what the agent would send again: the gateway runs it.
             asked = replace(asked, on_approval="execute")
+        if hold.original is None and not _finds_itself(tx, hold, now.call_digest):
+            return _over(
+                tx, hold, Status.INVALIDATED, "the same call waits again, with the tool's new definition"
+            )
         members = new_round(
             tx,
             hold,
@@ -97,13 +101,39 @@ def begin(tx: Tx, hold_id: str, version: int, now: Now, *, owner: str, lease_ms:
     )
 
 
+def _finds_itself(tx: Tx, hold: Hold, call_digest: str) -> bool:
+    """Let the agent's next identical call find this hold although the tool's definition changed.
+
+    Its digest is another one with another definition. False where such a call has a hold of its own by now.
+    """
+    if call_digest == hold.call_digest:
+        return True
+    taken = tx.rows(
+        "SELECT 1 FROM hold WHERE tenant = :tenant AND attach_key = :digest AND id <> :id",
+        tenant=hold.tenant,
+        digest=call_digest,
+        id=hold.id,
+    )
+    if taken:
+        return False
+    tx.execute(
+        "UPDATE hold SET attach_key = :digest WHERE id = :id AND attach_key IS NOT NULL",
+        digest=call_digest,
+        id=hold.id,
+    )
+    return True
+
+
 def _broken(tx: Tx, hold: Hold, now: Now, key: bytes) -> str:
     """Whether what would run is not what was approved."""
     if now.arguments_digest != hold.arguments.digest:
         return "the stored arguments are not those that were approved"
     if not bound(hold, key):
         return "the stored call is not the one that was approved"
-    approvals = [vote for vote in votes_of(tx, hold) if vote.verdict == "approve"]
+    votes = votes_of(tx, hold)
+    if len(genuine(key, votes)) != len(votes):
+        return "a vote was not written by this gateway"
+    approvals = [vote for vote in votes if vote.verdict == "approve"]
     if any(vote.binding != hold.binding or vote.seen != hold.seen for vote in approvals):
         return "an approval is about something else than this call"
     if now.definition_digest == hold.definition_digest and now.call_digest != hold.call_digest:
@@ -249,119 +279,3 @@ def _of_fence(tx: Tx, hold_id: str, fence: int) -> Hold:
     if hold.fence != fence:
         raise StaleFence(f"attempt {fence} is not the last one of this call ({hold.fence})")
     return hold
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logged:
-    """What the audit log says about the last attempt of a hold."""
-
-    fence: int
-    ended: str
-    """``status`` of its outcome record, or empty where there is none."""
-    call: str = ""
-    """Its id in the log."""
-    outcome: Outcome | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovered:
-    """What became of the holds that the last process left."""
-
-    given_back: int = 0
-    """The log has no intent: nothing was sent; they go on by themselves."""
-    finished: int = 0
-    """The log has their outcome."""
-    unknown: int = 0
-    """An intent without outcome: a person has to find out."""
-    older: int = 0
-    """The log knows attempts that this database does not: it was restored from an older copy."""
-
-
-def executing(tx: Tx, after: str, limit: int) -> list[Hold]:
-    """Holds that some process was running, in the order of their ids."""
-    # Every one of these has a lease, so the index of what is due has them together.
-    found = tx.rows(
-        "SELECT * FROM hold WHERE status = 'executing' AND next_ms IS NOT NULL AND id > :after "
-        "ORDER BY id LIMIT :limit",
-        after=after,
-        limit=limit,
-    )
-    return list(map(hold_of, found))
-
-
-def fences_of(tx: Tx, hold_ids: list[str]) -> dict[str, int]:
-    """The last attempt that the database knows of each of these holds that it has and that are not over."""
-    found: dict[str, int] = {}
-    for hold_id in hold_ids:
-        rows = tx.rows("SELECT fence, status FROM hold WHERE id = :id", id=hold_id)
-        if rows and rows[0]["status"] not in FINAL:
-            found[hold_id] = int(rows[0]["fence"])
-    return found
-
-
-def recover(tx: Tx, hold_id: str, logged: Logged | None) -> str:
-    """Bring one hold in line with the complete audit log, at start, while nothing runs.
-
-    Returns:
-        The member of ``Recovered`` that it counts for; empty where nothing had to be done.
-    """
-    found = tx.rows("SELECT * FROM hold WHERE id = :id", id=hold_id)
-    if not found:
-        # The database is older than this hold. Nothing can run it: there is no row.
-        return "older"
-    hold = hold_of(found[0])
-    if logged is not None and logged.fence > hold.fence:
-        return _catch_up(tx, hold, logged)
-    if hold.status not in {Status.EXECUTING, Status.OUTCOME_UNKNOWN}:
-        return ""
-    said = logged if logged is not None and logged.fence == hold.fence else None
-    if said is not None and said.ended in {"succeeded", "failed"} and said.outcome is not None:
-        # Also where the lease was lost before: the log had the outcome in time, the row had not.
-        finish(tx, hold.id, hold.fence, Status(said.ended), said.outcome)
-        return "finished"
-    if hold.status is Status.OUTCOME_UNKNOWN:
-        return ""
-    if said is None or said.ended == "not_sent":
-        give_back(tx, hold.id, hold.fence, reason="the process ended before anything was sent", again_ms=0)
-        return "given_back"
-    if hold.idempotent and tx.now_ms < hold.approved_until_ms:
-        retry(tx, hold.id, hold.fence, reason="the process ended before it had the outcome", again_ms=0)
-        return "given_back"
-    lost = Outcome(kind="unknown", code="process_ended", call_id=said.call)
-    finish(tx, hold.id, hold.fence, Status.OUTCOME_UNKNOWN, lost)
-    return "unknown"
-
-
-def _catch_up(tx: Tx, hold: Hold, logged: Logged) -> str:
-    """The log has an attempt that the row knows nothing of: it must never become another one."""
-    if hold.status in FINAL:
-        return ""
-    # Of the attempts between the row's and the log's last one nobody knows here: only if there is none
-    # can "not sent" be said of all that the row has not heard of.
-    next_one = hold.status is not Status.EXECUTING and logged.fence == hold.fence + 1
-    if logged.ended == "not_sent" and (next_one or hold.status is Status.OUTCOME_UNKNOWN):
-        move(tx, hold, "caught_up", actor=GATEWAY, fence=logged.fence)
-        return "older"
-    members: dict[str, Any] = {
-        "fence": logged.fence,
-        "attempts": hold.attempts + 1,
-        "owner": "",
-        "lease_ms": 0,
-    }
-    details = {"because": "this database is older than the audit log"}
-    if hold.status is not Status.OUTCOME_UNKNOWN:
-        hold = move(
-            tx,
-            hold,
-            Status.OUTCOME_UNKNOWN,
-            actor=GATEWAY,
-            details=details,
-            **members,
-            outcome=Outcome(kind="unknown", code="database_restored", call_id=logged.call),
-            next_ms=None,
-        )
-    else:
-        hold = move(tx, hold, "caught_up", actor=GATEWAY, details=details, **members)
-    if logged.ended in {"succeeded", "failed"} and logged.outcome is not None:
-        finish(tx, hold.id, logged.fence, Status(logged.ended), logged.outcome)
-    return "older"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from durable.holds.columns import event_of, hold_of, vote_of
+from durable.holds.columns import event_of, hold_of, holds_of, vote_of
 from durable.holds.refusals import AmbiguousHold, UnknownHold
 from durable.holds.status import OPEN, Status
 
@@ -111,7 +111,7 @@ def page(
             most=min(limit, PAGE_MAX),
             **({} if after is None else {"risk": after[0], "expires_ms": after[1], "after_id": after[2]}),
         )
-        holds += map(hold_of, found)
+        holds += holds_of(found)
     holds.sort(key=lambda hold: (-hold.requirement.risk, hold.expires_ms, hold.id))
     holds = holds[: min(limit, PAGE_MAX)]
     sizes = {group: _group_size(tx, tenant, group) for group in {hold.group_key for hold in holds}}
@@ -143,7 +143,7 @@ def group(tx: Tx, tenant: str, group_key: str, *, limit: int) -> list[Hold]:
         group_key=group_key,
         most=min(limit, PAGE_MAX),
     )
-    return list(map(hold_of, found))
+    return holds_of(found)
 
 
 def story(tx: Tx, hold: Hold) -> Story:
@@ -203,7 +203,7 @@ def due(tx: Tx, *, limit: int) -> list[Hold]:
         now_ms=tx.now_ms,
         most=limit,
     )
-    return [hold for hold in map(hold_of, found) if hold.requirement.on_approval == "execute"]
+    return [hold for hold in holds_of(found) if hold.requirement.on_approval == "execute"]
 
 
 def next_due_ms(tx: Tx) -> int | None:

@@ -88,6 +88,8 @@ class Vote:
     sole: bool
     how: str
     reason: str = ""
+    proof: str = ""
+    """See ``proof_of``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +227,22 @@ def binding_of(
     The key is not in the database: who can write rows cannot make them approve something else.
     """
     text = json.dumps([call_digest, hold, round_number, revision, expires_ms], separators=(",", ":"))
+    return hmac.digest(key, text.encode(), hashlib.sha256).hex()
+
+
+def proof_of(key: bytes, vote: Vote) -> str:
+    """HMAC over what a vote says: who can write rows cannot vote for others."""
+    parts = [
+        vote.binding,
+        vote.person,
+        vote.verdict,
+        vote.round,
+        vote.seen,
+        sorted(vote.names),
+        vote.sole,
+        vote.how,
+    ]
+    text = json.dumps(["vote", *parts], separators=(",", ":"))
     return hmac.digest(key, text.encode(), hashlib.sha256).hex()
 
 

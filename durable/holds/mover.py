@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable.holds.columns import columns_of, hold_of, outcome_text, text
 from durable.holds.refusals import Concurrent, UnknownHold, WrongStatus
-from durable.holds.status import EDGES, FINAL, NEVER_RAN, Status, landing
+from durable.holds.status import EDGES, FINAL, NEVER_RAN, OPEN, Status, landing
 
 if TYPE_CHECKING:
     from durable.holds.hold import Hold, Requester
@@ -92,6 +92,9 @@ def move(
     _write(tx, hold, columns)
     if moved.idempotency_key and status is not hold.status:
         _follow_key(tx, moved)
+    if hold.status in OPEN and status not in OPEN:
+        # What people said is used up: whoever writes "approved" into the row again finds nothing that counts.
+        tx.execute("UPDATE hold_vote SET proof = '' WHERE hold = :hold", hold=hold.id)
     if (hold.status is Status.HELD) is not (status is Status.HELD):
         count_waiting(tx, hold, 1 if status is Status.HELD else -1)
     note(tx, moved, kind, actor=actor, details=details)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from durable.holds.columns import event_of, hold_of
+from durable.holds.columns import event_of, holds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,11 +37,16 @@ def untold(tx: Tx, channel: str, *, limit: int, hold_id: str | None = None) -> l
         most=limit,
         **({} if hold_id is None else {"hold_id": hold_id}),
     )
-    holds: dict[str, Hold] = {}
+    holds: dict[str, Hold | None] = {}
     for row in found:
         if row["hold"] not in holds:
-            holds[row["hold"]] = hold_of(tx.rows("SELECT * FROM hold WHERE id = :id", id=row["hold"])[0])
-    return [Untold(event=event_of(row), hold=holds[row["hold"]], attempts=row["attempts"]) for row in found]
+            of_it = holds_of(tx.rows("SELECT * FROM hold WHERE id = :id", id=row["hold"]))
+            holds[row["hold"]] = of_it[0] if of_it else None
+    return [
+        Untold(event=event_of(row), hold=hold, attempts=row["attempts"])
+        for row in found
+        if (hold := holds[row["hold"]]) is not None
+    ]
 
 
 def take(tx: Tx, channel: str, *, limit: int, lease_ms: int) -> list[Untold]:

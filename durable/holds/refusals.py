@@ -28,6 +28,12 @@ class AmbiguousHold(Refused):
         self.candidates = candidates
 
 
+class HoldUnreadable(Refused):
+    """Its row is no hold: damaged, or written by somebody else. Nothing is done with it."""
+
+    code = "hold_unreadable"
+
+
 class WrongStatus(Refused):
     """Its status has no edge for this; somebody or something was first. ``status`` says where it stands."""
 

@@ -11,9 +11,11 @@ from durable.holds.executing import GATEWAY, finish, retry
 from durable.holds.filing import let_go, next_look_ms
 from durable.holds.hold import Hold, Outcome
 from durable.holds.mover import move
+from durable.holds.refusals import HoldUnreadable
 from durable.holds.status import Status
 
 if TYPE_CHECKING:
+    from durable.holds.columns import Row
     from durable.holds.tx import Tx
 
 SWEPT_MAX = 200
@@ -50,10 +52,20 @@ def sweep(tx: Tx) -> Swept:
         )
         more = more or len(due) == SWEPT_MAX
         for row in due:
-            what = _look_at(tx, hold_of(row), already_escalated=bool(row["escalated"]))
+            what = _looked_at(tx, row)
             if what:
                 counts[what] += 1
     return Swept(**counts, more=more)
+
+
+def _looked_at(tx: Tx, row: Row) -> str:
+    try:
+        hold = hold_of(row)
+    except HoldUnreadable:
+        # Nothing is done with it, and it is not looked at again: only a person can know what it was.
+        tx.execute("UPDATE hold SET next_ms = NULL WHERE id = :id", id=row["id"])
+        return ""
+    return _look_at(tx, hold, already_escalated=bool(row["escalated"]))
 
 
 def _look_at(tx: Tx, hold: Hold, *, already_escalated: bool) -> str:

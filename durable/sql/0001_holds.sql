@@ -77,6 +77,7 @@ CREATE TABLE hold_vote (
     sole INTEGER NOT NULL,
     how TEXT NOT NULL,
     reason TEXT NOT NULL,
+    proof TEXT NOT NULL,
     PRIMARY KEY (hold, round, person)
 );
 

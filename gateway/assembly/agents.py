@@ -60,8 +60,8 @@ VERSION = importlib.metadata.version("toolgate")
 SERVER_INFO = {"name": "toolgate", "version": VERSION}
 INSTRUCTIONS = (
     "Tools behind a gateway: every call is decided by policy and recorded. A denied call says which rule "
-    "denied it and what would pass; do not work around a denial. A call that says NOT EXECUTED waits for a person: "
-    "collect its outcome with toolgate__approval_wait, and do not report it as done before."
+    "denied it and what would pass; do not work around a denial. A call that says NOT EXECUTED waits for "
+    "a person: collect its outcome with toolgate__approval_wait, and do not report it as done before."
 )
 
 _TOPICS = {

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from durable.audit.attempts import Attempt
+    from durable.audit.attempts import HoldAttempts
     from durable.holds.hold import Hold
     from durable.stores.base import HoldStore
     from gateway.background import Background
@@ -97,7 +97,7 @@ class HoldPlane:
     desk: ReviewersDesk
 
 
-async def open_store(data: Path, attempts: Mapping[str, Attempt], trail: Trail) -> SqliteStore:
+async def open_store(data: Path, attempts: HoldAttempts, trail: Trail) -> SqliteStore:
     """The held calls, in line with the log before anything can run.
 
     Raises:

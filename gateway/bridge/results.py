@@ -17,7 +17,8 @@ _COMPLETE_FIRST = b'{"resultType":"complete"'
 _PRIVATE = msgspec.Raw(b'"private"')
 _AT_ONCE_STALE = msgspec.Raw(b"0")
 OURS = "dev.toolgate/"
-_OURS_BYTES = OURS.encode()
+_OURS_BYTES = b"toolgate"
+"""In every spelling of it without ``\\u``: JSON may write the slash behind it as two characters."""
 RELATED_TASK = "io.modelcontextprotocol/related-task"
 _CACHE_MEMBERS = ("ttlMs", "cacheScope")
 

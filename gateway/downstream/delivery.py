@@ -77,8 +77,8 @@ class HeldCalls(Protocol):
         """Run a call that was approved for its caller; goes on if the caller goes away."""
         ...
 
-    async def ending(self, hold: Hold) -> Ending:
-        """What its caller gets."""
+    async def ending(self, hold: Hold, *, handed_over: bool = True) -> Ending:
+        """What its caller gets; unless nobody receives it, an identical call from now on is another call."""
         ...
 
     async def of_owner(self, principal: Principal, hold_id: str) -> Hold | None:
@@ -103,6 +103,8 @@ class Waiting(NamedTuple):
     """Puts a question to the user of an agent of the session era."""
     aside: Callable[[], AbstractContextManager[None]]
     """While it waits it is a stream, not a call in flight; raises Overloaded where there are too many."""
+    gone: Callable[[], bool] = lambda: False
+    """Whether the client has hung up: then the outcome stays to be collected."""
 
 
 class Delivery:
@@ -154,7 +156,7 @@ class Delivery:
             hold = await self._asked_inline(hold, caller, ask, waiting, waiting.ask_agent)
         hold = await self._waited(hold, waiting, self._budget_s(caller, waiting, in_rounds=in_rounds))
         if not waits(hold):
-            return await self._ended(request_id, asked, caller, hold)
+            return await self._ended(request_id, asked, caller, hold, handed_over=not waiting.gone())
         if in_rounds and rounds + 1 < ROUNDS_MAX:
             return Body(response(request_id, self._round(asked.call, caller, hold, rounds + 1)))
         return self._still_waiting(request_id, asked, caller, hold)
@@ -323,8 +325,10 @@ class Delivery:
         link = self._link_of(hold)
         return self._refusal(request_id, asked, caller, hold, waiting_text(hold, link), link)
 
-    async def _ended(self, request_id: RequestId | None, asked: Asked, caller: Caller, hold: Hold) -> Body:
-        ending = await self._held.ending(hold)
+    async def _ended(
+        self, request_id: RequestId | None, asked: Asked, caller: Caller, hold: Hold, *, handed_over: bool
+    ) -> Body:
+        ending = await self._held.ending(hold, handed_over=handed_over)
         if ending.reply is None:
             return self._refusal(request_id, asked, caller, hold, _end_text(ending), "")
         return self._answers.replied(

@@ -58,6 +58,7 @@ class Serving:
             wants_progress=token is not None,
             ask_agent=ask_agent,
             aside=lambda: self._aside(post.principal),
+            gone=lambda: exchange.hung_up,
         )
 
     @contextmanager

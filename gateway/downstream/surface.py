@@ -129,6 +129,7 @@ class Surface:
         wants_progress: bool,
         aside: Callable[[], AbstractContextManager[None]],
         ask_agent: AskSink | None = None,
+        gone: Callable[[], bool] = lambda: False,
     ) -> Body:
         """Run the flow and put its answer into words. Only this method's errors are already recorded."""
         modern = caller.era == "modern"
@@ -141,7 +142,7 @@ class Surface:
             task=asked.task,
         )
         request_id = post.message.id
-        waiting = Waiting(on_notice, wants_progress, ask_agent, aside)
+        waiting = Waiting(on_notice, wants_progress, ask_agent, aside, gone)
         try:
             if asked.call.upstream == RESERVED_UPSTREAM:
                 return await self._own(request_id, asked, caller, waiting)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 RETRY_S = 0.5
 """Between two tries to write down what came of a call."""
+SEND_WITHIN_S = 20.0
+"""From the right to run it to the send: later, the lease could be over before there is an answer."""
 AGAIN_MS = 2_000
 """Before an approved call that could not be sent is tried again; doubles with each attempt."""
 
@@ -85,6 +87,7 @@ class Attempts:
         Returns:
             The hold as it is then: ended, given back, or with an unknown outcome.
         """
+        began_s = self._monotonic_s()
         passage = self._passage(begun, standing)
         intent = self._intent(begun, standing, passage)
         try:
@@ -94,6 +97,14 @@ class Attempts:
             return await self._give_back(begun, f"the audit log cannot take it: {error.reason}")
         passage.effect = "allow"
         passage.sent_s = self._monotonic_s()
+        if passage.sent_s - began_s > SEND_WITHIN_S:
+            # The log was slow: the right to run it could be over before there is an answer.
+            late = _Ended(
+                logged="not_sent",
+                outcome=Outcome(kind="none", code="lease_short"),
+                reason="too late to be sent with this right to run it",
+            )
+            return await self._settle(begun, await self._logged(begun, passage, late))
         passage.span = self._telemetry.call_started(passage.call.method, passage.shown, passage.caller)
         try:
             ended = await self._send(passage)

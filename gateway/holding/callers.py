@@ -128,9 +128,14 @@ class Callers:
         except StoreUnavailable as error:
             raise _unknowable(error) from error
 
-    async def ending(self, hold: Hold) -> Ending:
-        """What its caller gets; from now on an identical call is another call."""
+    async def ending(self, hold: Hold, *, handed_over: bool = True) -> Ending:
+        """What its caller gets; from now on an identical call is another call.
+
+        Unless nobody is there to receive it: then the next identical call gets it.
+        """
         ending = await self._ending(hold)
+        if not handed_over:
+            return ending
         try:
             await self._store.run(collect, hold)
         except (Refused, StoreUnavailable):

@@ -20,7 +20,7 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from durable.holds import executing, finding, sweeping
+from durable.holds import finding, recovering, sweeping
 from durable.holds.deciding import decide
 from durable.holds.filing import file_hold
 from durable.holds.hold import Hold, Person, Requester
@@ -124,7 +124,7 @@ async def bench(path: Path, pending: int) -> None:
     try:
         held = {"statuses": [Status.HELD], "limit": 50}
         await timed("page of 50", lambda: store.read(finding.page, "acme", **held))
-        await timed("what was running, at boot", lambda: store.read(executing.executing, "", 100))
+        await timed("what was running, at boot", lambda: store.read(recovering.executing, "", 100))
         await timed(
             "find by the beginning of an id", lambda: store.read(finding.of_prefix, "acme", ids[9][:8])
         )

@@ -11,6 +11,8 @@ from tests.edge.held import LEA, MAX, POLICY, HeldGateway, at_once, held_setting
 from tests.edge.upstream_server import ToolServer
 
 FAR_MS = 10**14
+SEEN = {}
+"""By hold: what a reviewer is shown is no secret."""
 BY_HAND = {"status": "approved", "approved_until_ms": FAR_MS, "next_ms": 1}
 """The executor takes it up at once."""
 
@@ -99,6 +101,51 @@ def fence_set_back(db, hold, other):
     change(db, hold, fence=0, attempts=0, outcome=None, collected=0, **BY_HAND)
 
 
+def vote(db, hold, person):
+    """One person's word, as complete as somebody can write it who has no key."""
+    row = db.execute("SELECT * FROM hold WHERE id = ?", (hold,)).fetchone()
+    members = {
+        "hold": hold,
+        "round": row["round"],
+        "person": person,
+        "verdict": "approve",
+        "at_ms": row["created_ms"],
+        "seen": SEEN[hold],
+        "binding": row["binding"],
+        "names": '["lead"]',
+        "sole": 0,
+        "how": "token",
+        "reason": "",
+    }
+    # What the gateway adds with its key cannot be known.
+    members |= {
+        one["name"]: "" for one in db.execute("PRAGMA table_info(hold_vote)") if one["name"] not in members
+    }
+    names = ", ".join(members)
+    values = ", ".join(f":{name}" for name in members)
+    db.execute(f"INSERT OR REPLACE INTO hold_vote ({names}) VALUES ({values})", members)
+
+
+def words_by_hand(db, hold, other):
+    for person in ("lea@example.com", "max@example.com"):
+        vote(db, hold, person)
+    change(db, hold, **BY_HAND)
+
+
+def second_word_by_hand(db, hold, other):
+    vote(db, hold, "max@example.com")
+    change(db, hold, **BY_HAND)
+
+
+def word_turned_round(db, hold, other):
+    db.execute("UPDATE hold_vote SET verdict = 'approve' WHERE hold = ?", (hold,))
+    change(db, hold, **BY_HAND)
+
+
+def approved_again(db, hold, other):
+    change(db, hold, **BY_HAND)
+
+
 CHANGES = {
     "a call that nobody approved is marked as approved": (True, "", status_by_hand),
     "one of two approvals is made enough": ("two", "once", quorum_by_hand),
@@ -117,6 +164,11 @@ CHANGES = {
     "another owner": ("grant", "once", other_owner),
     "the approval of another call": (True, "", vote_of_another_call),
     "an executed call is approved again, its fence set back": (True, "once", fence_set_back),
+    "an executed call is approved again": (True, "once", approved_again),
+    "an approval that was taken back is put in place again": ("grant", "taken back", approved_again),
+    "nobody approved it, and words are put in people's mouths": ("two", "", words_by_hand),
+    "one approved it, and the second word is written by hand": ("two", "once", second_word_by_hand),
+    "a denial is turned into an approval": (True, "deny", word_turned_round),
 }
 
 NOBODYS = {"another method", "another owner"}
@@ -134,11 +186,17 @@ def changed(tmp_path_factory):
         rows = gateway.hold_all(asks | {100: "grant", 101: "grant"})
         gateway.holds = {name: rows[n] for name, n in gateway.numbers.items()}
         gateway.other, gateway.control = rows[100], rows[101]
-        words = [gateway.holds[name] for name, (_, votes, _) in CHANGES.items() if votes]
-        for row in (*words, gateway.other, gateway.control):
+        SEEN.update({row["id"]: row["seen"] for row in rows.values()})
+        for name, (_, votes, _) in CHANGES.items():
+            if votes:
+                gateway.decision(gateway.holds[name], "deny" if votes == "deny" else "approve")
+            if votes == "taken back":
+                gateway.decision(gateway.holds[name], "deny", token=MAX)
+        for row in (gateway.other, gateway.control):
             gateway.decision(row)
-        ran = gateway.holds["an executed call is approved again, its fence set back"]
-        gateway.becomes(ran["id"], "succeeded")
+        for name in CHANGES:
+            if "executed" in name:
+                gateway.becomes(gateway.holds[name]["id"], "succeeded")
         gateway.stop()
         with gateway.rows() as db:
             for name, (_, _, alter) in CHANGES.items():
@@ -197,3 +255,41 @@ def test_of_a_hundred_words_at_once_on_what_is_left_one_counts(changed):
     assert sum(answer.status == 200 and answer.json["counted"] for answer in answers) == 1
     changed.becomes(row["id"], "succeeded")
     assert len(changed.executions(200)) == 1
+
+
+@pytest.mark.abuse(92)
+def test_a_copy_of_the_database_does_not_bring_back_what_was_taken_back(changed):
+    rows = changed.hold_all({400: "grant", 401: "grant", 402: "grant"})
+    for n in (400, 401):
+        changed.approve(rows[n])
+    changed.stop()
+    copy = changed.database.read_bytes()
+    changed.start()
+    assert changed.decision(rows[400], "deny", token=MAX).status == 200
+    assert changed.decision(rows[402], "deny").status == 200
+    changed.stop()
+    changed.database.write_bytes(copy)
+    changed.start()
+    assert [changed.row(rows[n]["id"])["status"] for n in (400, 401, 402)] == [
+        "cancelled",
+        "approved",
+        "denied",
+    ]
+    for n in (400, 401, 402):
+        changed.collect(rows[n]["id"])
+    assert [len(changed.executions(n)) for n in (400, 401, 402)] == [0, 1, 0]
+
+
+@pytest.mark.abuse(78)
+def test_a_row_that_nobody_can_read_keeps_nobody_else_waiting(changed):
+    rows = changed.hold_all({300: True, 301: True})
+    changed.stop()
+    with changed.rows() as db:
+        change(db, rows[300]["id"], workflow="{", **BY_HAND)
+    changed.start()
+    assert {row["id"] for row in changed.queue("held,approved")} >= {rows[301]["id"]}
+    assert refusal(changed.person(f"/holds/{rows[300]['id']}")) == (409, "hold_unreadable")
+    assert refusal(changed.decision(rows[300])) == (409, "hold_unreadable")
+    changed.approve(rows[301])
+    changed.becomes(rows[301]["id"], "succeeded")
+    assert not changed.executions(300)

@@ -182,9 +182,22 @@ def test_a_parameter_that_a_method_does_not_have_is_refused(world, method, membe
 
 @pytest.mark.abuse(29)
 @pytest.mark.abuse(30)
-@pytest.mark.parametrize("method", ["prompts/get", "resources/read", "tasks/get", "tasks/cancel"])
 @pytest.mark.parametrize(
-    "value", [None, "", "put", "note://secret", sentinel("put"), "=?base64?!!?=", "=?BASE64?Z3JlZXQ=?="]
+    ("method", "value"),
+    [
+        (method, value)
+        for method in ("prompts/get", "resources/read", "tasks/get", "tasks/cancel")
+        for value in (
+            None,
+            "",
+            "put",
+            "note://secret",
+            sentinel("put"),
+            "=?base64?!!?=",
+            "=?BASE64?Z3JlZXQ=?=",
+        )
+        if value is not None or not method.startswith("tasks/")
+    ],
 )
 def test_the_name_in_the_header_is_that_of_the_body(world, method, value):
     params = names(method)[0] if method in GOOD else {"taskId": "x"}
@@ -196,6 +209,16 @@ def test_the_name_in_the_header_is_that_of_the_body(world, method, value):
         for headers in ((("Mcp-Name", named), ("Mcp-Name", named)), (("Mcp-Method", "tools/list"),)):
             answer = world.gateway.ask(message, path=ROUTE, headers=headers)
             assert (answer.status, answer.error) == (400, -32020)
+
+
+@pytest.mark.abuse(29)
+@pytest.mark.parametrize("method", ["tasks/get", "tasks/cancel"])
+def test_a_task_is_found_by_the_body_where_a_client_leaves_the_header_out(world, method):
+    # FastMCP's client does.
+    message = modern_message(method, {"taskId": "x"}, meta=TASKS)
+    with world.gateway.unharmed("unknown_task"):
+        answer = world.gateway.ask(message, path=ROUTE, headers=(("Mcp-Name", None),))
+        assert (answer.status, answer.error) == (400, -32602)
 
 
 @pytest.mark.abuse(29)

@@ -122,8 +122,31 @@ async def test_the_log_knows_the_last_attempt_of_each_held_call(
         await log.append(attempt(intent("c2"), "h1", 2), attempt(intent("c3"), "h2", 1))
         await log.append(outcome("c3"))
     async with folder.log() as log:
-        found = {hold: (one.fence, one.ended) for hold, one in log.attempts_at_open.items()}
+        found = {hold: (one.fence, one.ended) for hold, one in log.attempts_at_open.last.items()}
     assert found == {"h1": (2, ""), "h2": (1, "succeeded")}
+
+
+def moved(hold: str, seq: int, status: str) -> Draft:
+    return Draft("hold", {"hold": hold, "hold_seq": seq, "event": status, "status": status}, "acme")
+
+
+async def test_the_log_knows_which_held_calls_are_over_and_which_a_person_wants_run_again(
+    folder: Any, intent: Any, outcome: Any
+) -> None:
+    async with folder.log() as log:
+        await log.append(moved("h1", 1, "held"), moved("h2", 1, "held"), moved("h1", 2, "denied"))
+        await log.append(attempt(intent("c1"), "h2", 1), attempt(intent("c2"), "h3", 1))
+        await log.append(attempt(intent("c3"), "h4", 1), outcome("c3"))
+        await log.append(moved("h2", 2, "held"), moved("h4", 2, "held"))
+    async with folder.log() as log:
+        found = log.attempts_at_open
+    assert dict(found.closed) == {"h1": "denied"}
+    assert list(found.latest)[-2:] == [("h2", 2), ("h4", 2)]
+    assert {hold: one.ended for hold, one in found.last.items()} == {
+        "h2": "reopened",
+        "h3": "",
+        "h4": "succeeded",
+    }
 
 
 async def test_the_story_of_a_held_call_is_found_by_the_beginning_of_its_id(folder: Any, intent: Any) -> None:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[4]
 SCHEMA = (ROOT / "durable" / "sql" / "0001_holds.sql").read_text("utf-8")
 MODULES = (
     *("status", "hold", "refusals", "rules", "columns", "mover", "filing", "deciding", "executing"),
-    *("sweeping", "outbox", "finding", "keyed"),
+    *("sweeping", "outbox", "finding", "keyed", "voting", "recovering"),
 )
 KEY = b"k" * 32
 NOON_MS = 1_790_000_000_000

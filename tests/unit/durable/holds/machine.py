@@ -55,6 +55,10 @@ class HoldMachine(World):
         hold = f"h{self.ids}"
         filing = kit.filing(number, self.s, id=hold, requirement=self.asked(new), idempotent=idempotent)
         filing = replace(filing, requester=kit.requester("rex", "rex-agent", self.s))
+        # With a definition that has changed, the agent's identical call has another digest, and so has its hold.
+        drifted = self.db.rows("SELECT attach_key FROM hold WHERE id = :id", id=known)
+        if drifted and drifted[0]["attach_key"]:
+            filing = replace(filing, call_digest=drifted[0]["attach_key"])
         caps = self.s.filing.Caps(per_agent=PER_AGENT, per_tenant=100)
         did, got = self.tried(self.s.filing.file_hold, filing, key=KEY, caps=caps, crash=crash)
         self.agree(did, attached or room, "file", hold)

@@ -72,7 +72,7 @@ class Call:
         """Whether the word is taken. One that is said again is, and changes nothing."""
         if self.said.get(person) == verdict:
             return True
-        if not self.may_now(person, verdict, now) or (self.status == "held" and person in self.said):
+        if not self.may_now(person, verdict, now):
             return False
         if self.status == "approved":
             self.end("cancelled", now)

@@ -36,7 +36,7 @@ MUTANTS = (
     ),
     mutant(
         "a double send: what is not idempotent is run again at start",
-        ("executing", "    if hold.idempotent and tx.now_ms <", "    if tx.now_ms <"),
+        ("recovering", "    if hold.idempotent and tx.now_ms <", "    if tx.now_ms <"),
         ("executing", "if not hold.idempotent or hold.status is not", "if hold.status is not"),
     ),
     mutant(
@@ -78,6 +78,10 @@ MUTANTS = (
     mutant(
         "a denial does not take an approval back",
         ("deciding", 'takes_back = verdict == "deny" and', "takes_back = False and"),
+    ),
+    mutant(
+        "a yes cannot be taken back while others are asked",
+        ("deciding", 'if said is not None and verdict == "approve":', "if said is not None:"),
     ),
     mutant(
         "a new round keeps the old votes",
@@ -166,15 +170,19 @@ MUTANTS = (
     ),
     mutant(
         "a restored older database runs what has run",
-        ("executing", "if logged is not None and logged.fence > hold.fence:", "if False:"),
+        (
+            "recovering",
+            "if logged is not None and (logged.fence > hold.fence or _has_run(hold, logged)):",
+            "if False:",
+        ),
     ),
     mutant(
         "an unsent attempt hides a sent one from a restored database",
-        ("executing", "logged.fence == hold.fence + 1", "logged.fence > hold.fence"),
+        ("recovering", "logged.fence == hold.fence + 1", "logged.fence > hold.fence"),
     ),
     mutant(
         "at start nobody asks the log",
-        ("executing", '    if said is None or said.ended == "not_sent":\n', "    if True:\n"),
+        ("recovering", '    if said is None or said.ended == "not_sent":\n', "    if True:\n"),
     ),
     mutant(
         "an approval that nobody uses never ends",

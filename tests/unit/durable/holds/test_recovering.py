@@ -6,16 +6,17 @@ import pytest
 
 from tests.unit.durable.holds.kit import ANA, HOUR_MS, KEY, REAL, outcome_of
 
-deciding, executing, refusals = REAL.deciding, REAL.executing, REAL.refusals
+deciding, executing, recovering = REAL.deciding, REAL.executing, REAL.recovering
+refusals, status = REAL.refusals, REAL.status
 
 
 def logged(fence, ended=""):
     outcome = outcome_of(ended) if ended in {"succeeded", "failed", "outcome_unknown"} else None
-    return executing.Logged(fence=fence, ended=ended, outcome=outcome)
+    return recovering.Logged(fence=fence, ended=ended, outcome=outcome)
 
 
 def recover(bench, hold, log):
-    return bench.run(executing.recover, hold.id, log)
+    return bench.run(recovering.recover, hold.id, log)
 
 
 @pytest.mark.abuse(92)
@@ -46,7 +47,7 @@ def test_an_intent_without_outcome_is_for_a_person(bench, ended):
     assert recover(bench, hold, logged(1, ended)) == "unknown"
     after = bench.get(hold)
     assert (after.status, after.outcome.code, after.next_ms) == ("outcome_unknown", "process_ended", None)
-    assert bench.read(executing.executing, "", 9) == []
+    assert bench.read(recovering.executing, "", 9) == []
 
 
 @pytest.mark.abuse(92)
@@ -111,7 +112,7 @@ def test_a_restored_older_database_never_executes_again(bench, status, ended, be
     fence = bench.get(hold).fence + 1
     log = logged(fence, ended)
 
-    assert backup.run(executing.recover, hold.id, log) == "older"
+    assert backup.run(recovering.recover, hold.id, log) == "older"
     after = backup.read(REAL.finding.one, hold.id)
     assert (after.status, after.fence, after.owner) == (becomes, fence, "")
     assert after.attempts >= 1
@@ -167,7 +168,7 @@ def test_an_end_that_nothing_leads_out_of_stays_whatever_the_log_says(bench):
 
 
 def test_a_hold_that_the_restored_database_never_had_cannot_run(bench):
-    assert bench.run(executing.recover, "gone", logged(1)) == "older"
+    assert bench.run(recovering.recover, "gone", logged(1)) == "older"
     assert bench.rows("SELECT * FROM hold") == []
 
 
@@ -186,9 +187,9 @@ def test_what_was_running_is_listed_a_page_at_a_time(bench):
     for number in range(5):
         bench.executing(number)
     bench.approved("waiting")
-    first = bench.read(executing.executing, "", 3)
+    first = bench.read(recovering.executing, "", 3)
     assert [hold.id for hold in first] == ["h0", "h1", "h2"]
-    assert [hold.id for hold in bench.read(executing.executing, "h2", 3)] == ["h3", "h4"]
+    assert [hold.id for hold in bench.read(recovering.executing, "h2", 3)] == ["h3", "h4"]
 
 
 def test_a_given_back_approval_that_is_over_expires_by_itself(bench):
@@ -197,3 +198,62 @@ def test_a_given_back_approval_that_is_over_expires_by_itself(bench):
     recover(bench, hold, None)
     bench.sweep()
     assert bench.status(hold) == "expired"
+
+
+def approve_by_hand(bench, hold):
+    row = "UPDATE hold SET status = 'approved', approved_until_ms = 1 << 60, next_ms = 1 WHERE id = ?"
+    assert bench.connection.execute(row, [hold.id]).rowcount == 1
+
+
+@pytest.mark.abuse(92)
+@pytest.mark.parametrize("ended", ["succeeded", "failed", ""])
+def test_what_the_log_knows_to_be_sent_is_not_approved_by_writing_so(bench, ended):
+    hold, control = bench.executing(1), bench.executing(2)
+    approve_by_hand(bench, hold)
+    assert recover(bench, hold, logged(1, ended)) == "older"
+    assert bench.status(hold) == (ended or "outcome_unknown")
+    approve_by_hand(bench, control)
+    assert recover(bench, control, logged(1, "not_sent")) == "", "control: nothing was sent"
+    assert bench.status(control) == "approved"
+
+
+@pytest.mark.abuse(92)
+def test_a_person_who_wants_it_run_again_and_an_idempotent_tool_are_believed(bench):
+    again, idempotent = bench.executing(1), bench.executing(2, idempotent=True)
+    recover(bench, again, logged(1))
+    bench.run(deciding.resolve, again.id, ANA, "held", evidence="the bank has nothing", key=KEY)
+    bench.decide(again, ANA)
+    assert recover(bench, again, logged(1, "reopened")) == ""
+    assert recover(bench, idempotent, logged(1)) == "given_back"
+    assert recover(bench, idempotent, logged(1)) == ""
+    assert {bench.status(again), bench.status(idempotent)} == {"approved"}
+
+
+@pytest.mark.abuse(80)
+def test_votes_are_used_up_with_what_they_were_for(bench):
+    hold = bench.finish(bench.executing())
+    approve_by_hand(bench, hold)
+    row = bench.get(hold)
+    after = bench.begin(row)
+    assert (after.status, after.reason_by) == ("outcome_unknown", "gateway"), "it had been sent once"
+    assert bench.begin(bench.approved("control")).status == "executing"
+
+
+@pytest.mark.abuse(92)
+def test_a_database_without_the_last_events_of_the_log_is_older(bench):
+    hold = bench.approved()
+    assert not bench.read(recovering.is_older, [(hold.id, hold.version)])
+    assert bench.read(recovering.is_older, [(hold.id, hold.version + 1)])
+    assert bench.read(recovering.is_older, [("gone", 1)])
+
+
+@pytest.mark.abuse(92)
+@pytest.mark.parametrize(
+    ("logged_as", "becomes"), [("denied", "cancelled"), ("cancelled", "cancelled"), ("expired", "expired")]
+)
+def test_an_approval_that_was_taken_back_stays_taken_back_after_a_restore(bench, logged_as, becomes):
+    hold, other = bench.approved("h1"), bench.approved("h2")
+    assert bench.read(recovering.waiting_or_approved, [hold.id, "gone"]) == [hold.id]
+    assert bench.run(recovering.close_again, hold.id, status.Status(logged_as))
+    assert (bench.status(hold), bench.status(other)) == (becomes, "approved")
+    assert not bench.run(recovering.close_again, hold.id, status.Status(logged_as)), "it is over"

@@ -199,8 +199,8 @@ class World(RuleBasedStateMachine):
                 last = max(self.log[hold], key=lambda attempt: attempt.fence)
                 fence, ended = last.fence, last.ended
                 outcome = kit.outcome_of(ended, self.s) if ended in FINAL else None
-                logged = self.s.executing.Logged(fence=fence, ended=ended, outcome=outcome)
-            did, _ = self.tried(self.s.executing.recover, hold, logged)
+                logged = self.s.recovering.Logged(fence=fence, ended=ended, outcome=outcome)
+            did, _ = self.tried(self.s.recovering.recover, hold, logged)
             self.agree(did, True, "recover", hold, logged)
             if hold in self.calls:
                 self.calls[hold].recover(fence, ended, self.db.now_ms)

@@ -19,7 +19,13 @@ OURS = [
     "toolgate__approval_wait_v2",
     "Toolgate__x",
 ]
-OTHERS = ["approval_wait", "toolgate", "my_toolgate__approval_wait", "toolgates_x", "tool_gate__approval_wait"]
+OTHERS = [
+    "approval_wait",
+    "toolgate",
+    "my_toolgate__approval_wait",
+    "toolgates_x",
+    "tool_gate__approval_wait",
+]
 
 
 def parsed(name, *, upstream="orders", kind=Kind.TOOL):

@@ -174,3 +174,16 @@ async def test_a_look_at_a_task_does_not_wait_for_the_whole_call(monkeypatch):
     body = await flow.delivery.task(1, Asked(call, about=about), caller(era="modern"))
     assert json.loads(body.data)["result"]["status"] == "working"
     assert desk.journal.count("forward") == 1
+
+
+@pytest.mark.abuse(96)
+@pytest.mark.parametrize("gone", [True, False])
+async def test_an_outcome_that_nobody_received_stays_to_be_collected(gone):
+    desk, flow = await made(rule())
+    hold = await held(desk)
+    ended = await flow.approval.execute(await flow.approve(hold))
+    side = Waits()
+    side.waiting = lambda: Waiting(None, False, None, side.aside, lambda: gone)
+    await answered(flow, ended, side=side, era="legacy")
+    assert ((await held(desk)).id == hold.id) is gone
+    assert desk.journal.count("forward") == 1
