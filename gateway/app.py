@@ -304,10 +304,11 @@ class Gateway:
         self._plane.rounds.close()
         agents.stop()
         people.stop()
-        await asyncio.gather(*(task for task in serving if task is not None), return_exceptions=True)
-        drain_s = self._configuration.settings.limits.drain_s
-        await self._plane.holds.clockwork.drain(drain_s)
-        await self._plane.holds.callers.settled(drain_s)
+        drain_s, loop = self._configuration.settings.limits.drain_s, asyncio.get_running_loop()
+        deadline_s = loop.time() + drain_s
+        served = (task for task in serving if task is not None)
+        await asyncio.gather(self._plane.holds.clockwork.drain(drain_s), *served, return_exceptions=True)
+        await self._plane.holds.callers.settled(deadline_s - loop.time())
         self._plane.refusals.flush()
         with contextlib.suppress(Exception):  # the log may be the very part that is down
             await self._trail.append(Record(kind="gateway_stopped", tenant="", members={"version": VERSION}))

@@ -299,10 +299,6 @@ class Reviewers(Protocol):
         """Everybody of a tenant."""
         ...
 
-    def names_now(self, tenant: str) -> Mapping[str, frozenset[str]]:
-        """Roles and groups of each of them, by id."""
-        ...
-
 
 class Redaction(Protocol):
     """Makes values fit to be shown and listed: known credentials and token formats become markers."""

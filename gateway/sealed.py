@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from durable.errors import DurableError
-from gateway.errors import PayloadGone
+from gateway.errors import ApprovalsUnavailable, PayloadGone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +42,7 @@ class SealedPayloads:
 
         Raises:
             PayloadGone: erased, lost, altered, or not kept whole.
+            ApprovalsUnavailable: nobody can say at the moment.
         """
         try:
             opened = await asyncio.to_thread(
@@ -49,6 +50,10 @@ class SealedPayloads:
             )
         except DurableError as error:
             raise PayloadGone(f"the stored value cannot be read ({error.code})") from error
+        except OSError as error:
+            raise ApprovalsUnavailable(
+                f"a stored value cannot be read at the moment: {error.strerror}", next_step="try again later"
+            ) from error
         if opened.is_cut:
             raise PayloadGone("the stored value was not kept whole")
         return opened.body

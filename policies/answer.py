@@ -70,6 +70,13 @@ def _seconds(text: Any) -> int:
     return seconds
 
 
+def _ttl_seconds(text: Any) -> int:
+    seconds = _seconds(text)
+    if seconds < 1:
+        raise ValueError("is no time in which anybody could decide")
+    return seconds
+
+
 def _remind_seconds(text: Any) -> int | None:
     seconds = None if text is None else _seconds(text)
     if seconds is not None and seconds < REMIND_S_MIN:
@@ -128,7 +135,7 @@ class _Hold(_Strict):
     code: _Name
     by: _Names = ["reviewer"]
     quorum: Annotated[StrictInt, Field(ge=1, le=QUORUM_MAX)] = 1
-    ttl: Annotated[int, BeforeValidator(_seconds)] = 4 * 3600
+    ttl: Annotated[int, BeforeValidator(_ttl_seconds)] = 4 * 3600
     risk: Annotated[Risk | None, BeforeValidator(_risk)] = None
     why: _Text = ""
     show: list[_Pointer] = Field(default=[], max_length=50)

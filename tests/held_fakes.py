@@ -10,7 +10,7 @@ from durable.holds.hold import Person
 from durable.stores.memory import MemoryStore
 from gateway.approval import Approval
 from gateway.downstream.delivery import Delivery
-from gateway.errors import CannotHold, PayloadGone
+from gateway.errors import ApprovalsUnavailable, CannotHold, PayloadGone
 from gateway.holding.attempt import Attempts
 from gateway.holding.callers import Callers
 from gateway.holding.clockwork import Clockwork
@@ -46,14 +46,18 @@ class NobodyDecides:
 
 
 class TrailPayloads:
-    """Reads back what a ``JournalTrail`` was given; ``gone`` are subjects that were erased."""
+    """Reads back what a ``JournalTrail`` was given; ``gone`` are subjects that were erased,
+    ``stuck`` says that the disk does not answer."""
 
     def __init__(self, trail):
         self._trail = trail
         self.gone = set()
+        self.stuck = False
         self.altered = {}
 
     async def read(self, tenant, subject, commitment):
+        if self.stuck:
+            raise ApprovalsUnavailable("a stored value cannot be read at the moment")
         if subject in self.gone:
             raise PayloadGone("erased")
         place = commitment["payload"]
@@ -74,9 +78,6 @@ class People:
 
     def people(self, tenant):
         return tuple(one for one in self.everybody if one.tenant == tenant)
-
-    def names_now(self, tenant):
-        return {one.id: one.names for one in self.people(tenant)}
 
     def current(self, tenant, subject_type, subject_id, agent):
         wanted = (tenant, subject_type, subject_id, agent)

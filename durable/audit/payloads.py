@@ -194,6 +194,7 @@ def read_payload(
         PayloadMissing: nothing like it is there, or it is another subject's.
         PayloadErased: the subject was erased since.
         PayloadAltered: the value is not what the entry committed to.
+        OSError: it may be there, and cannot be read at the moment.
     """
     layout = Layout(data)
     frame = _find(layout, str(commitment.get("payload")))
@@ -225,7 +226,7 @@ def _find(layout: Layout, payload_id: str) -> sealing.Frame:
                 if left_bytes > 4
                 else None
             )
-    except OSError as exc:
+    except FileNotFoundError as exc:
         raise PayloadMissing(f"payload {payload_id} cannot be read: {exc.strerror}") from exc
     if frame is None or frame.marker.hex() != place[3]:
         raise PayloadMissing(

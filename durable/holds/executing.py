@@ -19,7 +19,7 @@ from durable.holds.voting import genuine
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from durable.holds.hold import Hold, Outcome, Requirement
+    from durable.holds.hold import Hold, Outcome, Person, Requirement
     from durable.holds.tx import Tx
 
 GATEWAY = "gateway"
@@ -44,8 +44,8 @@ class Now:
     """What policy asks for now; None where it would allow the call outright."""
     stricter: str
     """In what it asks for more than the approvers were told; empty if not."""
-    names: Mapping[str, frozenset[str]]
-    """What each person who may still decide is called now; the sole person is under their id, too."""
+    people: Mapping[str, Person]
+    """Who may still decide, by id, as they are now."""
 
 
 def begin(tx: Tx, hold_id: str, version: int, now: Now, *, owner: str, lease_ms: int, key: bytes) -> Hold:
@@ -149,7 +149,7 @@ def _another_round(tx: Tx, hold: Hold, now: Now) -> str:
     asked = now.requirement or hold.requirement
     if now.stricter:
         return now.stricter
-    if not satisfied(asked, hold.requester, votes, now.names, escalated=escalated(tx, hold)):
+    if not satisfied(asked, hold.requester, votes, now.people, escalated=escalated(tx, hold)):
         return "those who approved may no longer, or somebody else has to agree by now"
     return ""
 

@@ -90,15 +90,21 @@ def move(
     if escalated is not None:
         columns["escalated"] = int(escalated)
     _write(tx, hold, columns)
-    if moved.idempotency_key and status is not hold.status:
-        _follow_key(tx, moved)
-    if hold.status in OPEN and status not in OPEN:
-        # What people said is used up: whoever writes "approved" into the row again finds nothing that counts.
-        tx.execute("UPDATE hold_vote SET proof = '' WHERE hold = :hold", hold=hold.id)
-    if (hold.status is Status.HELD) is not (status is Status.HELD):
-        count_waiting(tx, hold, 1 if status is Status.HELD else -1)
+    if status is not hold.status:
+        _follow(tx, hold, moved)
     note(tx, moved, kind, actor=actor, details=details)
     return moved
+
+
+def _follow(tx: Tx, before: Hold, after: Hold) -> None:
+    """What stands elsewhere and follows from another status."""
+    if after.idempotency_key:
+        _follow_key(tx, after)
+    if before.status in OPEN and after.status not in OPEN:
+        # Used up: whoever writes "approved" into the row again finds nothing that counts.
+        tx.execute("UPDATE hold_vote SET proof = '' WHERE hold = :hold", hold=after.id)
+    if (before.status is Status.HELD) is not (after.status is Status.HELD):
+        count_waiting(tx, after, 1 if after.status is Status.HELD else -1)
 
 
 def _write(tx: Tx, hold: Hold, columns: dict[str, Any]) -> None:

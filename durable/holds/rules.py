@@ -41,7 +41,7 @@ def satisfied(
     requirement: Requirement,
     requester: Requester,
     votes: Iterable[Vote],
-    names_now: Mapping[str, frozenset[str]] | None = None,
+    people_now: Mapping[str, Person] | None = None,
     *,
     escalated: bool,
 ) -> bool:
@@ -51,23 +51,24 @@ def satisfied(
         requirement: what has to be said.
         requester: whose call it is.
         votes: of the current round; denials are not looked at.
-        names_now: what each person may call themselves at this moment; None: what was true when
-            they voted. A person who is missing has lost the right since.
+        people_now: by id, as they are at this moment; None: what was true when they voted. A person who
+            is missing has lost the right since, and one who was the only one may have colleagues by now.
         escalated: whether the wider circle may speak for every group by now.
     """
     approving: dict[str, tuple[frozenset[str], bool]] = {}
     for vote in votes:
         if vote.verdict != "approve":
             continue
-        names = vote.names
-        if names_now is not None:
-            if vote.person not in names_now:
+        names, sole = vote.names, vote.sole
+        if people_now is not None:
+            if vote.person not in people_now:
                 continue
-            names = names_now[vote.person]
+            person = people_now[vote.person]
+            names, sole = person.names, vote.sole and person.sole
         own = same_human(vote.person, requester)
-        if own and not (requirement.self_confirm or vote.sole):
+        if own and not (requirement.self_confirm or sole):
             continue
-        approving[vote.person.casefold()] = (names | {vote.person}, vote.sole or own)
+        approving[vote.person.casefold()] = (names | {vote.person}, sole or own)
     if len(approving) < requirement.quorum:
         return False
     escalation = frozenset(requirement.escalate_to if escalated else ())

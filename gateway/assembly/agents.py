@@ -137,9 +137,10 @@ def agent_plane(
     enforcement = _enforcement(configuration, parts, catalogue, upstreams, rounds, holds)
     streams, subscriptions = OpenStreams(settings.limits), _subscriptions(upstreams)
     catalogue.on_change(lambda upstream, kind: streams.list_changed(upstream, _TOPICS[kind]))
-    load, refusals = Load(settings.limits), Refusals(parts.trail)
+    load = Load(settings.limits)
     task_ids = TaskIds(parts.seal)
     answers = Answers(task_ids)
+    refusals = Refusals(parts.trail)
     surface = Surface(
         requests=Requests(catalogue, ids, task_ids),
         answers=answers,
@@ -151,6 +152,7 @@ def agent_plane(
         delivery=_delivery(configuration, parts, catalogue, holds, answers, task_ids),
         announcements=Announcements(catalogue, ids, instructions=INSTRUCTIONS),
         subscriptions=subscriptions,
+        refusals=refusals,
         enforcement=enforcement,
         first_listing=arrivals.of,
         server_info=SERVER_INFO,

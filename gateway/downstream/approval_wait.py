@@ -27,7 +27,7 @@ DEFINITION = msgspec.json.encode(
         "description": (
             "Waits for a tool call that this gateway holds until a person has decided about it, and returns "
             "the outcome of that call: its result, the denial with its reason, or that it still waits. Use "
-            "it with the hold id of a NOT EXECUTED answer. It changes nothing and may be called again."
+            "it with the hold id of a NOT EXECUTED answer. It may be called again: nothing happens twice."
         ),
         "inputSchema": {
             "type": "object",
@@ -37,7 +37,8 @@ DEFINITION = msgspec.json.encode(
             "required": ["hold"],
             "additionalProperties": False,
         },
-        "annotations": {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False},
+        # Not read-only: it runs a call that was approved for its caller.
+        "annotations": {"readOnlyHint": False, "idempotentHint": True},
     }
 )
 

@@ -14,7 +14,15 @@ from gateway.core.principal import Caller
 from gateway.core.workflow import read_workflow
 from gateway.downstream.delivery import Waiting
 from gateway.downstream.message import only_members
-from gateway.errors import GatewayError, Overloaded, UnknownMethod, UnsupportedMethod
+from gateway.errors import (
+    GatewayError,
+    InvalidArguments,
+    Overloaded,
+    RequestStateRefused,
+    UnknownMethod,
+    UnknownTask,
+    UnsupportedMethod,
+)
 from gateway.passage.passage import AgentSide
 
 if TYPE_CHECKING:
@@ -28,7 +36,8 @@ if TYPE_CHECKING:
     from gateway.downstream.answers import Answers, Body
     from gateway.downstream.delivery import Delivery
     from gateway.downstream.lists import Lists
-    from gateway.downstream.message import Message, RequestId
+    from gateway.downstream.message import Message
+    from gateway.downstream.refusals import Refusals
     from gateway.downstream.requests import Asked, Requests
     from gateway.downstream.subscriptions import Subscriptions
     from gateway.downstream.wire import HttpRequest, Receive, Send
@@ -83,6 +92,7 @@ class Surface:
     subscriptions: Subscriptions
     enforcement: Enforcement
     delivery: Delivery
+    refusals: Refusals
     first_listing: Callable[[str | None], Awaitable[None]]
     server_info: dict[str, str]
 
@@ -144,11 +154,9 @@ class Surface:
         request_id = post.message.id
         waiting = Waiting(on_notice, wants_progress, ask_agent, aside, gone)
         try:
-            if asked.call.upstream == RESERVED_UPSTREAM:
-                return await self._own(request_id, asked, caller, waiting)
-            if (resumed := await self.delivery.resumed(asked, caller)) is not None:
-                hold, rounds = resumed
-                return await self.delivery.answer(request_id, asked, caller, hold, waiting, rounds=rounds)
+            found = await self._already_held(post, asked, caller, waiting)
+            if found is not None:
+                return found
             answer = await self.enforcement.handle(asked.call, caller, side)
             if answer.hold is not None:
                 return await self.delivery.answer(request_id, asked, caller, answer.hold, waiting)
@@ -159,13 +167,25 @@ class Surface:
             return self.answers.refused(request_id, asked, error, modern=modern)
         return self.answers.body(request_id, asked, post.principal, answer, modern=modern)
 
-    async def _own(
-        self, request_id: RequestId | None, asked: Asked, caller: Caller, waiting: Waiting
-    ) -> Body:
-        """What is the gateway's: a held call as a task, and the tool that waits for one."""
-        if asked.about is not None:
-            return await self.delivery.task(request_id, asked, caller)
-        return await self.delivery.waited_for(request_id, asked, caller, waiting)
+    async def _already_held(self, post: Post, asked: Asked, caller: Caller, waiting: Waiting) -> Body | None:
+        """The answer of a request that names a held call: as a task, by the tool that waits, by a state.
+
+        One that names none of this principal's is recorded here: it never becomes a call.
+        """
+        request_id = post.message.id
+        try:
+            if asked.call.upstream == RESERVED_UPSTREAM:
+                if asked.about is not None:
+                    return await self.delivery.task(request_id, asked, caller)
+                return await self.delivery.waited_for(request_id, asked, caller, waiting)
+            resumed = await self.delivery.resumed(asked, caller)
+        except (InvalidArguments, RequestStateRefused, UnknownTask) as error:
+            self.refusals.record(post.principal, error.code, error.reason, asked.call.method)
+            raise
+        if resumed is None:
+            return None
+        hold, rounds = resumed
+        return await self.delivery.answer(request_id, asked, caller, hold, waiting, rounds=rounds)
 
     async def may_subscribe(self, call: Call, caller: Caller) -> bool:
         """Decide and, if allowed, carry out one subscription of a ``subscriptions/listen``."""

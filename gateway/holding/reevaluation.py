@@ -7,13 +7,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from durable.holds.executing import Now
+from durable.holds.hold import Person
 from gateway.core.call import call_digest, canonical_call
 from gateway.core.canonical import sha256_hex
 from gateway.core.decision import Effect, decide
 from gateway.core.evaluation import evaluation_request
 from gateway.core.principal import Caller
 from gateway.core.requirement import requirement_of, stricter
-from gateway.errors import InvalidParams, PayloadGone, UnknownPrompt, UnknownResource, UnknownTool
+from gateway.errors import (
+    ApprovalsUnavailable,
+    InvalidParams,
+    PayloadGone,
+    UnknownPrompt,
+    UnknownResource,
+    UnknownTool,
+)
 from gateway.holding.filing import workflow_of
 from gateway.passage.passage import NAMED
 
@@ -98,6 +106,8 @@ class Reevaluation:
             body = await self._payloads.read(hold.tenant, requester.subject_id, hold.arguments.payload)
         except PayloadGone as error:
             return self._refused(hold, error.reason)
+        except ApprovalsUnavailable as error:
+            raise NotNow(error.reason) from error
         if principal is None:
             return self._refused(hold, "the agent that asked is no longer let in", body=body)
         caller = Caller(
@@ -156,16 +166,17 @@ class Reevaluation:
             denied=denied,
             requirement=asked,
             stricter="" if asked is None else stricter(asked, hold.requirement),
-            names=self.names(hold),
+            people=self.people(hold),
         )
         return Standing(now=now, call=call, caller=caller, definition=definition, verdict=verdict)
 
-    def names(self, hold: Hold) -> Mapping[str, frozenset[str]]:
+    def people(self, hold: Hold) -> Mapping[str, Person]:
         """Who may still have said yes: the reviewers of today, and the requester where the rules say so."""
-        names = dict(self._reviewers.names_now(hold.tenant))
+        people = {person.id: person for person in self._reviewers.people(hold.tenant)}
         if hold.requirement.self_confirm:
-            names.setdefault(hold.requester.subject_id, frozenset())
-        return names
+            own = Person(id=hold.requester.subject_id, tenant=hold.tenant, names=frozenset())
+            people.setdefault(own.id, own)
+        return people
 
     def _refused(self, hold: Hold, reason: str, *, body: bytes | None = None) -> Standing:
         now = Now(
@@ -177,7 +188,7 @@ class Reevaluation:
             denied=reason,
             requirement=None,
             stricter="",
-            names={},
+            people={},
         )
         return Standing(now=now, call=None, caller=None, definition=None, verdict=None)
 

@@ -12,7 +12,7 @@ from gateway.errors import ConfigurationError, Unauthenticated
 from gateway.identity.tokens import TOKEN_PREFIX, token_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from gateway.identity.settings import ReviewerSettings
 
@@ -160,10 +160,6 @@ class ReviewerDirectory:
     def people(self, tenant: str) -> tuple[Person, ...]:
         """Everybody who may be asked about a tenant's calls."""
         return tuple(person for person in self._people.values() if person.tenant == tenant)
-
-    def names_now(self, tenant: str) -> Mapping[str, frozenset[str]]:
-        """What each of them may call themselves at this moment, by id; nobody else may decide any more."""
-        return {person.id: person.names for person in self.people(tenant)}
 
 
 def _key(tenant: str, person_id: str) -> tuple[str, str]:

@@ -107,6 +107,14 @@ def test_a_guessed_id_says_nothing_about_what_others_have(held):
     params["arguments"]["hold"] = nobodys
     assert stolen.json == held.ask(modern_message(params=params), who="ben").json
 
+    def logged():
+        found = [one for one in held.records() if one["kind"] == "refusal" and one["tenant"] == "other"]
+        return [
+            one for one in found if one["code"] == "invalid_arguments" and "no held call" in one["reason"]
+        ]
+
+    assert len(held.until(lambda: logged()[1:] and logged())) == 2, "each guess is in the log"
+
 
 @pytest.mark.abuse(128)
 def test_the_credentials_of_one_plane_open_nothing_on_the_other(held):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from durable.holds import deciding, executing, filing, finding
-from durable.holds.hold import Arguments, Outcome, Requester, Requirement, Why
+from durable.holds.hold import Arguments, Outcome, Person, Requester, Requirement, Why
 from durable.holds.refusals import NotEligible, UnknownHold
 from durable.holds.rules import why_not_eligible
 from durable.holds.status import Status
@@ -122,7 +122,10 @@ class ScriptDesk:
             denied="",
             requirement=None,
             stricter="",
-            names={vote.person: vote.names for vote in (await self.store.read(finding.story, hold)).votes},
+            people={
+                vote.person: Person(id=vote.person, tenant=hold.tenant, names=vote.names, sole=vote.sole)
+                for vote in (await self.store.read(finding.story, hold)).votes
+            },
         )
         begun = await self.store.run(
             executing.begin, hold_id, hold.version, now, owner="p1", lease_ms=60_000, key=KEY

@@ -104,6 +104,23 @@ async def test_values_older_than_the_retention_are_removed_by_the_file(
     assert [line["kind"] for line in folder.lines()][-1] == "payloads_removed"
 
 
+async def test_a_value_that_cannot_be_read_at_the_moment_is_not_gone(
+    folder: Any, intent: Any, read_back: Any
+) -> None:
+    async with folder.log() as log:
+        await log.append(sealed(intent("c1")))
+    (values,) = (folder.path / "audit" / "payloads").iterdir()
+    aside = values.rename(values.with_suffix(".aside"))
+    values.mkdir()
+    with pytest.raises(IsADirectoryError):
+        read_back("c1", "ana")
+    values.rmdir()
+    with pytest.raises(PayloadMissing):
+        read_back("c1", "ana")
+    aside.rename(values)
+    assert read_back("c1", "ana") == SECRET
+
+
 def attempt(draft: Draft, hold: str, fence: int) -> Draft:
     return replace(draft, members={**draft.members, "hold": hold, "fence": fence})
 

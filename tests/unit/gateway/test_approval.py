@@ -223,6 +223,17 @@ async def test_arguments_that_were_altered_or_erased_where_they_lie_never_run():
 
 
 @pytest.mark.abuse(53)
+async def test_a_disk_that_does_not_answer_takes_nobodys_approval_away():
+    desk, flow = await made()
+    hold = await flow.approve(await held(desk))
+    flow.payloads.stuck = True
+    assert (await flow.approval.execute(hold)).status is Status.APPROVED
+    assert "forward" not in desk.journal
+    flow.payloads.stuck = False
+    hold = await flow.store.read(one, hold.id)
+    assert (await flow.approval.execute(hold)).status is Status.SUCCEEDED
+
+
 async def test_without_an_answer_from_policy_an_approved_call_waits_for_one():
     desk, flow = await made()
     approved = await flow.approve(await held(desk))

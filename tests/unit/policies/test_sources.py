@@ -122,6 +122,7 @@ def test_an_opa_bundle_is_read_and_its_other_members_ignored(tmp_path: Path) -> 
         gzip.compress(b"not a tar"),
         gzip.compress(b"\0" * 5000),
     ],
+    ids=["empty", "text", "its end is missing", "a beginning", "not a tar", "zeros"],
 )
 def test_a_broken_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(PolicyRejected):

@@ -211,7 +211,9 @@ def test_the_time_is_an_argument(text, stmt, run):
 
 
 @pytest.mark.parametrize(
-    "document", [{"a": math.nan}, {"a": object()}, {"a": math.inf}, {"a": (1, 2)}], ids=repr
+    "document",
+    [{"a": math.nan}, {"a": object()}, {"a": math.inf}, {"a": (1, 2)}],
+    ids=["not a number", "an object", "infinite", "a tuple"],
 )
 def test_an_input_that_is_not_json_is_a_failure_where_it_is_looked_at(text, stmt, run, document):
     plan = text.plan(

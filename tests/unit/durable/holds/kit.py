@@ -167,7 +167,7 @@ def now_of(hold: Any, *people: Any, of: SimpleNamespace = REAL, **changes: Any) 
         denied="",
         requirement=hold.requirement,
         stricter="",
-        names={someone.id: someone.names for someone in people},
+        people={someone.id: someone for someone in people},
     )
     return replace(now, **changes)
 

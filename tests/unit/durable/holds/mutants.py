@@ -108,7 +108,7 @@ MUTANTS = (
         "rights that were lost still count",
         (
             "executing",
-            "satisfied(asked, hold.requester, votes, now.names,",
+            "satisfied(asked, hold.requester, votes, now.people,",
             "satisfied(asked, hold.requester, votes, None,",
         ),
     ),
@@ -164,8 +164,8 @@ MUTANTS = (
         "who no longer waits is counted for ever",
         (
             "mover",
-            "        count_waiting(tx, hold, 1 if status is Status.HELD else -1)",
-            "        count_waiting(tx, hold, 1 if status is Status.HELD else 0)",
+            "        count_waiting(tx, after, 1 if after.status is Status.HELD else -1)",
+            "        count_waiting(tx, after, 1 if after.status is Status.HELD else 0)",
         ),
     ),
     mutant(

@@ -208,6 +208,9 @@ def test_the_sole_person_is_no_longer_sole(bench):
     sole = person("rex", sole=True)
     hold = bench.approved(1, sole)
     assert bench.begin(hold, ANA, BEN).status == "held"
+    assert bench.begin(bench.approved(3, sole), replace(sole, sole=False), ANA).status == "held", (
+        "still there, and with colleagues by now who may decide it instead"
+    )
     assert bench.begin(bench.approved(2, sole), sole).status == "executing"
 
 

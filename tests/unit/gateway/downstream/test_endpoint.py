@@ -60,6 +60,7 @@ class Front:
             delivery=delivery_over(None, answers, self.desk.seal, task_ids),
             announcements=Announcements(store, ids, instructions="ask"),
             subscriptions=subscriptions,
+            refusals=Refusals(self.desk.audit),
             enforcement=self.desk.enforcement,
             first_listing=self.listed,
             server_info={"name": "toolgate", "version": "1"},
