@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from durable.errors import StoreUnavailable
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 LEASE_MARGIN_S = 30.0
 """An attempt may take as long as the call itself, and so much longer."""
 POSTPONED_MS = 2_000
+"""The first pause of a call about which nothing can be known at the moment; each further one is double."""
 REMEMBER_AGAIN_S = 1.0
 FAULT_POSTPONED_MS = 60_000
 
@@ -99,6 +101,9 @@ class Approval:
         self._owner = owner
         self._beginnings = itertools.count(1)
         self._new_hold_id = new_hold_id
+        self._postponed: Counter[str] = Counter()
+        """How often in a row, by hold: a backlog for one server must not keep the executor busy."""
+        self._back_off_max_ms = int(1000 * settings.back_off_max_s)
         self._holding: set[PrincipalKey] = set()
         """Who has holds, or had: only they can have one that an allowed call is about."""
         self._remembers = False
@@ -242,12 +247,15 @@ class Approval:
         try:
             standing = await self._reevaluation.of(hold, votes)
         except (NotNow, PolicyUnavailable):
-            await self._postpone(hold, POSTPONED_MS)
+            again_ms = min(POSTPONED_MS << min(self._postponed[hold.id], 10), self._back_off_max_ms)
+            self._postponed[hold.id] += 1
+            await self._postpone(hold, again_ms)
             return hold
         except Exception:
             # A fault of ours with one call must not keep the executor from the others.
             await self._postpone(hold, FAULT_POSTPONED_MS)
             raise
+        self._postponed.pop(hold.id, None)
         # Each beginning has a name of its own, by which it is found again if nobody acknowledged it.
         owner = f"{self._owner}/{next(self._beginnings)}"
         lease_s = self._call_deadline_s.get(hold.upstream, 0.0) + LEASE_MARGIN_S

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PAGE_MAX = 200
 CANDIDATES_MAX = 10
 SIMILAR_MAX = 10
+SAME_AMONG_MAX = 500
+"""So many of a tool's latest ends are looked through for one of the very same call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class Similar:
     by: str
     reason: str
     subject: str
+    same: bool
+    """The very same call: same caller, arguments and definition."""
 
 
 def one(tx: Tx, hold_id: str) -> Hold | None:
@@ -163,11 +167,11 @@ def story(tx: Tx, hold: Hold) -> Story:
 
 
 def similar(tx: Tx, hold: Hold) -> tuple[Similar, ...]:
-    """The latest ends of calls of the same tool, newest first."""
+    """The latest ends of calls of the same tool: first those of the very same call, then newest first."""
     found: list[dict[str, Any]] = []
     for status in _TELLING:
         found += tx.rows(
-            "SELECT id, status, updated_ms, reason_by, reason, subject_id FROM hold "
+            "SELECT id, status, updated_ms, reason_by, reason, subject_id, call_digest FROM hold "
             "WHERE tenant = :tenant AND upstream = :upstream AND name = :name AND status = :status "
             "AND id <> :id ORDER BY updated_ms DESC LIMIT :most",
             tenant=hold.tenant,
@@ -175,9 +179,9 @@ def similar(tx: Tx, hold: Hold) -> tuple[Similar, ...]:
             name=hold.name,
             status=status.value,
             id=hold.id,
-            most=SIMILAR_MAX,
+            most=SAME_AMONG_MAX,
         )
-    found.sort(key=lambda row: (-row["updated_ms"], row["id"]))
+    found.sort(key=lambda row: (row["call_digest"] != hold.call_digest, -row["updated_ms"], row["id"]))
     return tuple(
         Similar(
             id=row["id"],
@@ -186,6 +190,7 @@ def similar(tx: Tx, hold: Hold) -> tuple[Similar, ...]:
             by=row["reason_by"],
             reason=row["reason"],
             subject=row["subject_id"],
+            same=row["call_digest"] == hold.call_digest,
         )
         for row in found[:SIMILAR_MAX]
     )

@@ -265,6 +265,8 @@ class SimilarModel(Answer):
     by: str
     reason: str
     subject: str
+    same: bool
+    """The very same call: same caller, arguments and definition."""
 
 
 class HoldSheetModel(Answer):

@@ -170,4 +170,5 @@ def _similar(one: Similar) -> SimilarModel:
         by=one.by,
         reason=one.reason,
         subject=one.subject,
+        same=one.same,
     )

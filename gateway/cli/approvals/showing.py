@@ -146,13 +146,10 @@ def _similar(paper: Paper, sheet: HoldSheetModel) -> None:
     if not sheet.similar:
         paper.note("none")
     for one in sheet.similar:
+        which = "THIS VERY CALL  " if one.same else ""
         because = f": {one.reason}" if one.reason else ""
-        paper.row(
-            one.status.value,
-            shown(
-                f"{clock(one.updated)}  {short(one.id)} of {one.subject}, by {one.by or 'gateway'}{because}"
-            ),
-        )
+        who = f"{short(one.id)} of {one.subject}, by {one.by or 'gateway'}"
+        paper.row(one.status.value, shown(f"{which}{clock(one.updated)}  {who}{because}"))
 
 
 def _trail(paper: Paper, sheet: HoldSheetModel) -> None:

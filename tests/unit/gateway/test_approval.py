@@ -42,6 +42,10 @@ async def made(answer=HELD, reply=None, **members):
     return desk, await held_flow(desk, principals=[ANA, BEN], **members)
 
 
+def now_ms(tx):
+    return tx.now_ms
+
+
 async def asked(desk, arguments=ARGUMENTS, **origin):
     return await desk.enforcement.handle(call_of(arguments), caller(**origin))
 
@@ -232,6 +236,17 @@ async def test_a_disk_that_does_not_answer_takes_nobodys_approval_away():
     flow.payloads.stuck = False
     hold = await flow.store.read(one, hold.id)
     assert (await flow.approval.execute(hold)).status is Status.SUCCEEDED
+
+
+async def test_a_call_that_must_wait_is_looked_at_less_and_less_often():
+    desk, flow = await made()
+    hold = await flow.approve(await held(desk))
+    flow.payloads.stuck, pauses_ms = True, []
+    for _ in range(7):
+        await flow.approval.execute(hold)
+        found = await flow.store.read(one, hold.id)
+        pauses_ms.append(round((found.next_ms - await flow.store.read(now_ms)) / 1000))
+    assert pauses_ms == [2, 4, 8, 16, 32, 60, 60]
 
 
 async def test_without_an_answer_from_policy_an_approved_call_waits_for_one():

@@ -209,6 +209,18 @@ def test_similar_decisions_are_the_latest_ends_of_the_same_tool(bench):
     assert (found[1].by, found[1].reason) == (ANA.id, "deny: because")
 
 
+def test_the_very_same_call_comes_first_however_long_ago_it_ran(bench):
+    same = {"call_digest": digest("the same")}
+    bench.run(REAL.filing.collect, bench.finish(bench.executing("first", **same)))
+    for number in range(12):
+        bench.now_ms += 1
+        bench.decide(bench.file(number), ANA, "deny")
+    bench.file("again", **same)
+    found = bench.read(finding.similar, bench.get("hagain"))
+    assert [(one.id, one.same) for one in found[:2]] == [("hfirst", True), ("h11", False)]
+    assert len(found) == finding.SIMILAR_MAX
+
+
 def test_due_is_what_was_approved_to_be_executed_and_whose_time_has_come(bench):
     first = bench.approved(1)
     bench.now_ms += 1

@@ -127,7 +127,15 @@ def test_no_field_of_a_sheet_can_act_on_the_terminal_whatever_it_holds():
         escalate_to=["boss"],
         may_decide="no",
         similar=[
-            {"id": "a" * 20, "status": "denied", "updated": "2026", "by": "b", "reason": "r", "subject": "s"}
+            {
+                "id": "a" * 20,
+                "status": "denied",
+                "updated": "2026",
+                "by": "b",
+                "reason": "r",
+                "subject": "s",
+                "same": True,
+            }
         ],
         votes=[
             {
