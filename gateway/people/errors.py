@@ -38,6 +38,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "hold_claimed": 409,
         "hold_refused": 409,
         "hold_seen_stale": 409,
+        "hold_unreadable": 409,
         "hold_wrong_status": 409,
         "payload_altered": 409,
         "payload_missing": 409,
