@@ -1,0 +1,1 @@
+"""Detectors of the content pipeline, one family of findings each."""
