@@ -1,0 +1,1 @@
+"""Which form of a definition somebody vouched for, as values and SQL scripts. See durable/README.md."""

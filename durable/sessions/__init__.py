@@ -1,0 +1,1 @@
+"""Sessions of agents: their labels, and the values behind their placeholders. See durable/README.md."""
