@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -23,13 +23,13 @@ from pydantic import (
 )
 
 from policies.errors import PolicyAnswerMalformed
-from policies.model import Denial, Duty, DutyKind, HoldRule, OnApproval, Risk, Verdict
+from policies.model import Denial, Duty, DutyKind, HoldRule, OnApproval, Restore, Risk, Verdict
 
 QUORUM_MAX = 20
 TTL_S_MAX = 30 * 24 * 3600
 REMIND_S_MIN = 60
 MEMBERS_MAX = 1000
-"""Members of each of deny, hold and on_result; one decision with more is a mistake or an attack."""
+"""Members of each of deny, hold, on_result and on_call; one decision with more is a mistake or an attack."""
 
 _TIME = re.compile(r"([1-9][0-9]{0,6})([smhd])", re.ASCII)
 _UNIT_S = MappingProxyType({"s": 1, "m": 60, "h": 3600, "d": 86400})
@@ -54,6 +54,7 @@ def read_answer(answer: Any, *, revision: str) -> Verdict:
             denials=tuple(_denial(told) for told in parsed.deny),
             holds=tuple(_hold(told) for told in parsed.hold),
             duties=tuple(_duty(told) for told in parsed.on_result),
+            restores=tuple(_restore(told) for told in parsed.on_call),
             revision=revision,
         )
     except ValidationError as invalid:
@@ -118,6 +119,7 @@ class _Answer(_Strict):
     deny: list[_Told] = Field(max_length=MEMBERS_MAX)
     hold: list[_Told] = Field(max_length=MEMBERS_MAX)
     on_result: list[_Told] = Field(max_length=MEMBERS_MAX)
+    on_call: list[_Told] = Field(max_length=MEMBERS_MAX)
 
 
 class _Denial(_Strict):
@@ -164,6 +166,12 @@ class _Duty(_Strict):
         return self
 
 
+class _Restore(_Strict):
+    code: _Name
+    do: Literal["restore"]
+    kind: _Name
+
+
 def _denial(told: _Told) -> Denial:
     said = _read(_Denial, told)
     return Denial(code=said.code, message=said.message, would_pass=said.would_pass, rule=told.rule)
@@ -192,6 +200,11 @@ def _duty(told: _Told) -> Duty:
     said = _read(_Duty, told)
     properties = MappingProxyType(said.properties)
     return Duty(code=said.code, do=said.do, kind=said.kind, rule=told.rule, properties=properties)
+
+
+def _restore(told: _Told) -> Restore:
+    said = _read(_Restore, told)
+    return Restore(code=said.code, kind=said.kind, rule=told.rule)
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -1,7 +1,7 @@
 """Generates the Rego that asks every rule package and puts their answers side by side.
 
-Two kinds of modules. One stub per rule package gives it an empty ``allow``, ``deny``, ``hold`` and
-``on_result``: so every package has all four, a rule cannot be missed by whoever looks for rules, and
+Two kinds of modules. One stub per rule package gives it an empty ``allow``, ``deny``, ``hold``, ``on_result``
+and ``on_call``: so every package has all five, a rule cannot be missed by whoever looks for rules, and
 one of the wrong kind (``deny := ...``) is a compile error instead of being ignored. The main module
 has one line for each package and kind. It decides nothing: which answer wins is the gateway's.
 """
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ENTRYPOINT = "toolgate/main/decision"
+EFFECT = "toolgate/main/effect"
+"""The entrypoint for what a call comes to alone: ``on_result`` and ``on_call`` are not looked at."""
 HOLDS = ("toolgate", "main", "hold")
 """The rule that gathers every package's holds."""
 GENERATED = "<toolgate>/"
@@ -31,6 +33,7 @@ allow if false
 deny contains "" if false
 hold contains "" if false
 on_result contains "" if false
+on_call contains "" if false
 """
 
 _MAIN = """\
@@ -45,6 +48,15 @@ decision := {
 	"deny": deny,
 	"hold": hold,
 	"on_result": on_result,
+	"on_call": on_call,
+}
+
+effect := {
+	"allow": count(allowed_by) > 0,
+	"allowed_by": allowed_by,
+	"stray": stray,
+	"deny": deny,
+	"hold": hold,
 }
 """
 
@@ -58,6 +70,7 @@ stray contains {{"rule": {name}, "said": said}} if {{
 deny contains {{"rule": {name}, "said": said}} if some said in data.{package}.deny
 hold contains {{"rule": {name}, "said": said}} if some said in data.{package}.hold
 on_result contains {{"rule": {name}, "said": said}} if some said in data.{package}.on_result
+on_call contains {{"rule": {name}, "said": said}} if some said in data.{package}.on_call
 """
 
 

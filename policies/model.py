@@ -78,6 +78,19 @@ class Duty:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """One ``on_call`` member: of which kind the placeholders in a call's arguments become their values again.
+
+    A permission, not a duty: it says nothing about whether the call happens.
+    """
+
+    code: str
+    kind: str
+    """Of what a placeholder stands for (``email``); never empty."""
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """One engine's answer to one evaluation request, before findings and pins have spoken.
 
@@ -92,6 +105,8 @@ class Verdict:
     duties: tuple[Duty, ...]
     revision: str
     """The bundle revision that answered."""
+    restores: tuple[Restore, ...] = ()
+    """Kinds whose placeholders in the arguments become values again; no matter for the effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

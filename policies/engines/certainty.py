@@ -2,7 +2,8 @@
 
 The evaluation is traced with the unknown members left out. If it denied without looking at any of them,
 it would have denied whatever they were. Wherever that is not certain, the answer is no. (Rules cannot change
-the input for one another: ``with`` is refused at load.)
+the input for one another: ``with`` is refused at load.) Only what makes the effect is asked: ``on_result``
+and ``on_call`` can turn no denial into anything else, so what they look at does not matter.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from policies.answer import read_answer
-from policies.combine import ENTRYPOINT
+from policies.combine import EFFECT
 from policies.engines.ir.program import Limits
 from policies.engines.ir.trace import Trace
 
@@ -38,12 +39,13 @@ def denies_whatever(
     try:
         now_ns = int(evaluation["context"]["time"]["unix"]) * 1_000_000_000
         results = program.evaluate(
-            ENTRYPOINT, document, prepared, now_ns=now_ns, limits=Limits(steps_max=steps_max), trace=trace
+            EFFECT, document, prepared, now_ns=now_ns, limits=Limits(steps_max=steps_max), trace=trace
         )
-        verdict = read_answer(results[0]["result"], revision="") if results else None
+        answer = {**results[0]["result"], "on_result": [], "on_call": []} if results else None
+        verdict = read_answer(answer, revision="")
     except Exception:  # noqa: BLE001 - whatever went wrong, there is no answer, so no certainty
         return False
-    if verdict is None or (not verdict.denials and (verdict.allow or verdict.holds)):
+    if not verdict.denials and (verdict.allow or verdict.holds):
         return False
     return not _looked_at(trace, unknown)
 

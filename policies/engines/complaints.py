@@ -19,18 +19,24 @@ if TYPE_CHECKING:
     from policies.syntax import Token
 
 _NEUTRAL = re.compile(r"(?:[\w./-]*/)?\b(tg_\d{5}\.rego)\b")
-_SET_KINDS = frozenset({"deny", "hold", "on_result"})
+_SET_KINDS = frozenset({"deny", "hold", "on_result", "on_call"})
 
-_KIND_HINT = "deny, hold and on_result are sets: deny contains {...} if {...}; allow is: allow if {...}"
+_KIND_HINT = (
+    "deny, hold, on_result and on_call are sets: deny contains {...} if {...}; allow is: allow if {...}"
+)
 
 # (pattern in the message, our code or "" to keep the compiler's, hint). The first match counts.
 _ADVICE = (
     (
-        r"conflicting rules(:| data\.toolgate\.rules\S*\.(allow|deny|hold|on_result)) ",
+        r"conflicting rules(:| data\.toolgate\.rules\S*\.(allow|deny|hold|on_result|on_call)) ",
         "rule_kind",
         _KIND_HINT,
     ),
-    (r"rule data\.toolgate\.rules\S*\.(allow|deny|hold|on_result) conflicts with", "rule_kind", _KIND_HINT),
+    (
+        r"rule data\.toolgate\.rules\S*\.(allow|deny|hold|on_result|on_call) conflicts with",
+        "rule_kind",
+        _KIND_HINT,
+    ),
     (r"rule body for (set|object) rule", "rule_kind", _KIND_HINT),
     (r"conflicting rules", "rule_kind", "one name is either one value, a set or a function"),
     (r"[Mm]ultiple default", "rule_kind", "give one default in all files of a package"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from policies.answer import read_answer
 from policies.archive import archive_bundle
 from policies.bundle import BANNED_BUILTINS, in_order, load_bundle
-from policies.combine import ENTRYPOINT, GENERATED, HOLDS, generated_modules
+from policies.combine import EFFECT, ENTRYPOINT, GENERATED, HOLDS, generated_modules
 from policies.engines.certainty import denies_whatever
 from policies.engines.compiler import CompilerChoice, compile_modules
 from policies.engines.decision import decision_of
@@ -100,7 +100,7 @@ def build_release(source: Path, *, compiler: CompilerChoice, archive: Path | Non
     """
     bundle = load_bundle(source)
     modules = {**bundle.modules, **library_modules(), **generated_modules(bundle.rule_packages)}
-    compiled = compile_modules(modules, entrypoints=(ENTRYPOINT,), compiler=compiler)
+    compiled = compile_modules(modules, entrypoints=(ENTRYPOINT, EFFECT), compiler=compiler)
     program, prepared = _ready(compiled.plan, dict(bundle.data))
     release = Release(
         bundle=bundle,

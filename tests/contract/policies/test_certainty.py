@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from policies.engines.embedded import EmbeddedEngine
 from policies.engines.release import TRIAL_REQUEST, build_release
+from policies.errors import PolicyAnswerMalformed
 
 BOTH = [pytest.param("opa", marks=pytest.mark.needs("opa")), pytest.param("regopy")]
 UNKNOWN = ("/arguments", "/context/workflow", "/context/time")
@@ -72,6 +73,20 @@ holds_magic(document) if document.arguments.word == "magic"
 hold contains {"code": "ask", "by": "lead"} if input.tool.name == "held"
 """
 
+AFTERWARDS = """
+on_result contains {"code": "mask", "do": "redact", "kind": "email"} if input.arguments.word == "magic"
+
+on_call contains {"code": "crm", "do": "restore", "kind": "email"} if {
+	walk(input, [_, "magic"])
+	input.context.workflow.step == "pay"
+	time.clock(time.now_ns())[0] < 6
+}
+
+on_call contains {"code": "always", "do": "restore", "kind": "phone"}
+
+on_call contains {"code": "misspelt", "do": "restore", "knid": "phone"} if input.tool.name == "misspelt"
+"""
+
 CERTAIN = {"closed", "unheard_of"}
 POSSIBLE = {"open", "small", "strict", "late", "stepped", "walked", "passed", "held"}
 
@@ -90,12 +105,31 @@ def release(request, tmp_path_factory):
     return build_release(folder, compiler=request.param)
 
 
+@pytest.fixture(scope="module", params=BOTH)
+def afterwards(request, tmp_path_factory):
+    """The same policy with more to do about the result and the arguments."""
+    folder = tmp_path_factory.mktemp("afterwards")
+    (folder / "certain.rego").write_text(POLICY + AFTERWARDS)
+    return build_release(folder, compiler=request.param)
+
+
 def rules_out(release, name):
     return release.rules_out(document(name), unknown=UNKNOWN, steps_max=20_000)
 
 
 def test_what_no_circumstance_can_open_is_ruled_out(release):
     assert {name for name in CERTAIN | POSSIBLE if rules_out(release, name)} == CERTAIN
+
+
+def test_what_is_done_to_results_and_arguments_changes_no_list(afterwards):
+    names = CERTAIN | POSSIBLE | {"misspelt"}
+    assert {name for name in names if rules_out(afterwards, name)} == CERTAIN | {"misspelt"}
+    # The control: it is said, and what is malformed is no verdict, so a call is denied.
+    assert [one.code for one in afterwards.evaluate(document("open"), steps_max=100_000).restores] == [
+        "always"
+    ]
+    with pytest.raises(PolicyAnswerMalformed):
+        afterwards.evaluate(document("misspelt"), steps_max=100_000)
 
 
 def test_what_cannot_be_evaluated_is_not_ruled_out(release):

@@ -95,6 +95,8 @@ def test_rows_of_a_plan_count_from_one_in_the_authors_file(compiler: CompilerCho
         ('allow if true\n\ndeny["x"] if input.y', "rule_kind", (5,)),
         ("hold(x) if x == 1", "rule_kind", (3,)),
         ('on_result["x"] := 1 if input.y', "rule_kind", (3,)),
+        ('on_call := ["lea"]', "rule_kind", (3,)),
+        ("allow if true\n\non_call if input.y", "rule_kind", (5,)),
         ("allow contains 1 if input.y", "rule_kind", (3,)),
         ("allow(x) if x == 1", "rule_kind", (3,)),
         ("x := é", "syntax", (3,)),

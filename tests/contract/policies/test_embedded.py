@@ -6,6 +6,7 @@ import asyncio
 import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from policies.engines.embedded import EmbeddedEngine
 from policies.engines.ir.program import Program
 from policies.engines.release import TRIAL_REQUEST
 from policies.errors import PolicyRejected, PolicyUnavailable, PolicyUndefined
-from policies.model import Denial, Duty, HoldRule, Risk
+from policies.model import Denial, Duty, HoldRule, Restore, Risk
 from policies.ports import PolicyEngine
 
 BOTH = [pytest.param("opa", marks=pytest.mark.needs("opa")), pytest.param("regopy")]
@@ -46,6 +47,8 @@ hold contains {
 }
 
 on_result contains {"code": "mask_mail", "do": "redact", "kind": "email"} if input.tool.id == "orders/get"
+
+on_call contains {"code": "shop_may_have_addresses", "do": "restore", "kind": "email"} if input.tool.id == "orders/get"
 
 deny contains "frozen" if time.weekday(time.now_ns()) == "Sunday"
 """
@@ -122,6 +125,7 @@ async def test_a_verdict_carries_everything_the_rules_said(tmp_path: Path, compi
         ),
     )  # fmt: skip
     assert verdict.duties == (Duty(code="mask_mail", do="redact", kind="email", rule=rule),)
+    assert verdict.restores == (Restore(code="shop_may_have_addresses", kind="email", rule=rule),)
     assert verdict.revision == load_bundle(tmp_path / "p").revision
 
 
@@ -246,6 +250,54 @@ async def test_an_answer_that_is_no_verdict_is_no_answer(tmp_path: Path, compile
             assert await code_of(engine, request({"hold": bad})) == "policy_answer_malformed"
 
 
+RESTORES = """package toolgate.rules.{name}
+
+{allow}
+
+on_call contains input.arguments.restore
+
+on_call contains {{"code": "{name}", "do": "restore", "kind": "phone"}} if input.arguments.phone
+"""
+
+
+@pytest.mark.abuse(53, 54)
+@pytest.mark.parametrize("compiler", BOTH)
+async def test_a_restore_that_is_not_understood_is_no_answer(tmp_path: Path, compiler: str) -> None:
+    text = RESTORES.format(name="a", allow="allow if true")
+    good = {"code": "crm", "do": "restore", "kind": "email"}
+    async with loaded(policy(tmp_path / "p", text), compiler=compiler) as engine:
+        verdict = await engine.evaluate(request({"restore": good}), deadline_s=LONG_S)
+        assert [restore.kind for restore in verdict.restores] == ["email"]
+        for bad in (
+            good | {"do": "redact"},
+            {"code": "crm", "do": "restore"},
+            good | {"ttl": "1h"},
+            "crm",
+            None,
+        ):
+            assert await code_of(engine, request({"restore": bad})) == "policy_answer_malformed"
+
+
+@pytest.mark.parametrize("compiler", BOTH)
+async def test_every_package_may_restore_and_none_of_them_decides_by_it(
+    tmp_path: Path, compiler: str
+) -> None:
+    texts = (
+        RESTORES.format(name="a", allow=""),
+        RESTORES.format(name="b", allow="allow if input.arguments.ok"),
+    )
+    async with loaded(policy(tmp_path / "p", *texts), compiler=compiler) as engine:
+        for ok in (True, False):
+            silent = await engine.evaluate(request({"ok": ok}), deadline_s=LONG_S)
+            said = await engine.evaluate(request({"ok": ok, "phone": True}), deadline_s=LONG_S)
+            assert silent.restores == ()
+            assert said.restores == tuple(
+                Restore(code=name, kind="phone", rule=f"toolgate.rules.{name}") for name in ("a", "b")
+            )
+            assert said.allow is ok
+            assert replace(said, restores=()) == silent
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -284,6 +336,7 @@ async def test_a_request_without_version_or_time_is_refused(tmp_path: Path, brok
         ("package toolgate.rules.a\n\nallow if limit == 1\nlimit := 1 if input.version\nlimit := 2 if input.version", "trial_failed"),
         ('package toolgate.rules.a\n\nallow := "yes"', "trial_failed"),
         ('package toolgate.rules.a\n\nhold contains {"code": "x", "ttl": "soon"} if true', "trial_failed"),
+        ('package toolgate.rules.a\n\non_call contains {"code": "x", "do": "restore"}', "trial_failed"),
     ],
 )  # fmt: skip
 async def test_a_broken_reload_keeps_the_last_good_policy(

@@ -31,6 +31,9 @@ NEVER = {
         "more.rego": "package toolgate.rules.other\n\nallow if input.tool\n",
         "root.rego": "package toolgate.rules\n\nallow if input.tool\n",
     },
+    "values put back": {
+        "more.rego": 'package toolgate.rules.team\n\non_call contains {"code": "x", "do": "restore", "kind": "email"}\n'
+    },
     "data of that name": {"data.json": json.dumps({"team": {"hold": ["x"]}})},
 }
 COULD = {

@@ -48,7 +48,7 @@ def codes(release: Release, asked: dict[str, Any]) -> tuple[list[str], list[str]
 
 
 def test_there_are_examples_to_look_at() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
     assert "policies/rego/workspace" in PAGE
 
 
@@ -74,6 +74,24 @@ def test_a_host_that_is_named_is_let_through_and_no_other(release: Release) -> N
         assert codes(release, document("web/fetch", {"url": url})) == ([], ["not_read_only"])
 
 
+def test_values_are_put_back_for_the_server_that_is_named_and_no_other(release: Release) -> None:
+    for tool, wanted in (
+        ("crm/write", [("crm_may_have_addresses", "email")]),
+        ("crm2/write", []),
+        ("web/crm", []),
+    ):
+        verdict = release.evaluate(document(tool, {"server": "crm"}), steps_max=100_000)
+        assert [(restore.code, restore.kind) for restore in verdict.restores] == wanted
+        assert (verdict.allow, [hold.code for hold in verdict.holds]) == (False, ["not_read_only"])
+
+
 def test_every_key_of_a_hold_is_on_the_page() -> None:
     named = set(re.findall(r"^\| `(\w+)` \|", PAGE[PAGE.index("| key of a hold") :], re.MULTILINE))
     assert set(answer._Hold.model_fields) - {"code"} <= named
+
+
+def test_every_set_of_a_package_is_on_the_page_with_its_keys() -> None:
+    rows = dict(re.findall(r"^\| `(\w+) contains .*?` \|.*?\|(.*)\|$", PAGE, re.MULTILINE))
+    assert rows.keys() == set(answer._Answer.model_fields) - {"allow", "allowed_by", "stray"}
+    for name, model in (("deny", answer._Denial), ("on_result", answer._Duty), ("on_call", answer._Restore)):
+        assert {f"`{key}`" for key in model.model_fields} == set(re.findall(r"`\w+`", rows[name]))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from policies.engines import workers
-from policies.engines.embedded import EmbeddedEngine
+from policies.engines.embedded import LOOP_CHARACTERS_MAX, EmbeddedEngine
 from policies.engines.release import TRIAL_REQUEST
 from policies.errors import PolicyUnavailable
 from policies.ports import PolicyEngine
@@ -166,6 +166,33 @@ async def test_a_large_request_is_never_evaluated_in_the_event_loop(tmp_path: Pa
                 await engine.evaluate(request({"text": "x" * 1000, "list": [0] * 1000}), deadline_s=LONG_S)
             ).allow
             os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_worker_answers_everything_that_the_event_loop_would(tmp_path: Path) -> None:
+    text = """package toolgate.rules.a
+
+allow if input.arguments.text
+
+deny contains "x" if input.arguments.deny
+
+hold contains "y" if input.tool
+
+on_result contains {"code": "mask", "do": "redact", "kind": "email"} if input.tool
+
+on_call contains {"code": "crm", "do": "restore", "kind": "email"} if input.tool
+"""
+    large = "x" * (LOOP_CHARACTERS_MAX + 1)
+    async with loaded(policy(tmp_path / "p", text), workers=1) as engine:
+        for deny in (True, False):
+            (pid,) = worker_pids()
+            here = await engine.evaluate(request({"text": "x", "deny": deny}), deadline_s=LONG_S)
+            there = await engine.evaluate(request({"text": large, "deny": deny}), deadline_s=LONG_S)
+            assert there == here
+            assert [restore.kind for restore in there.restores] == ["email"]
+            assert (len(there.denials), len(there.holds), len(there.duties)) == (int(deny), 1, 1)
+        # The control: it was the worker that answered the large one.
+        os.kill(pid, signal.SIGSTOP)
+        assert await code_of(engine, request({"text": large}), deadline_s=0.1) == "policy_timeout"
 
 
 async def test_without_workers_a_large_request_is_evaluated_in_the_event_loop(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from policies.answer import read_answer
 from policies.errors import PolicyAnswerMalformed, PolicyUnavailable
-from policies.model import Denial, Duty, HoldRule, Risk
+from policies.model import Denial, Duty, HoldRule, Restore, Risk, Verdict
 
 RULE = "toolgate.rules.refunds"
 
@@ -21,6 +22,7 @@ def answer(**members: Any) -> dict[str, Any]:
         "deny": [],
         "hold": [],
         "on_result": [],
+        "on_call": [],
     } | members
 
 
@@ -31,7 +33,7 @@ def said(*members: Any) -> list[dict[str, Any]]:
 def test_an_empty_answer_is_a_verdict_that_does_not_allow() -> None:
     verdict = read_answer(answer(), revision="r1")
     assert not verdict.allow
-    assert (verdict.denials, verdict.holds, verdict.duties) == ((), (), ())
+    assert (verdict.denials, verdict.holds, verdict.duties, verdict.restores) == ((), (), (), ())
     assert verdict.revision == "r1"
 
 
@@ -115,6 +117,36 @@ def test_a_duty_reads_every_deed_it_knows(do: str) -> None:
 def test_strip_and_block_may_mean_whatever_is_found(do: str) -> None:
     (duty,) = read_answer(answer(on_result=said({"code": "x", "do": do})), revision="r1").duties
     assert duty.kind == ""
+
+
+RESTORE = {"code": "crm", "do": "restore", "kind": "email"}
+
+
+def test_a_restore_names_the_kind_and_the_package() -> None:
+    verdict = read_answer(answer(on_call=said(RESTORE, RESTORE | {"kind": "phone"})), revision="r1")
+    assert verdict.restores == tuple(Restore(code="crm", kind=kind, rule=RULE) for kind in ("email", "phone"))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {},
+        {"allow": True, "allowed_by": [RULE]},
+        {"deny": said("frozen"), "hold": said("big")},
+        {"allow": True, "allowed_by": [RULE], "deny": said("frozen")},
+        {"allow": True, "allowed_by": [RULE], "hold": said("big")},
+    ],
+)
+def test_a_restore_changes_nothing_else_in_a_verdict(others: dict[str, Any]) -> None:
+    without = read_answer(answer(**others), revision="r1")
+    restored = read_answer(answer(**others, on_call=said(RESTORE)), revision="r1")
+    assert replace(restored, restores=()) == without
+    assert restored != without
+
+
+def test_a_verdict_restores_nothing_unless_it_says_so() -> None:
+    verdict = Verdict(allow=True, allowed_by=(RULE,), denials=(), holds=(), duties=(), revision="r1")
+    assert verdict.restores == ()
 
 
 @pytest.mark.abuse(54)
@@ -221,6 +253,35 @@ def test_a_duty_that_is_not_understood_is_no_verdict(member: Any) -> None:
         read_answer(answer(allow=True, allowed_by=[RULE], on_result=said(member)), revision="r1")
 
 
+@pytest.mark.abuse(54)
+@pytest.mark.parametrize(
+    "member",
+    [
+        "crm",
+        {"code": "crm"},
+        {"code": "crm", "do": "restore"},
+        {"code": "crm", "kind": "email"},
+        {"do": "restore", "kind": "email"},
+        *(RESTORE | {"do": do} for do in ("Restore", "tokenise", "redact", "", None, True, ["restore"])),
+        *(RESTORE | {"kind": kind} for kind in ("", None, 7, True, ["email"], {"email": True}, "x" * 201)),
+        *(RESTORE | {"code": code} for code in ("", None, 7)),
+        RESTORE | {"properties": {}},
+        RESTORE | {"Kind": "phone"},
+        {},
+        "",
+        True,
+        None,
+        7,
+        [RESTORE],
+    ],
+)
+def test_a_restore_that_is_not_understood_is_no_verdict(member: Any) -> None:
+    allowed = {"allow": True, "allowed_by": [RULE]}
+    assert read_answer(answer(**allowed, on_call=said(RESTORE)), revision="r1").allow
+    with pytest.raises(PolicyAnswerMalformed, match=RULE):
+        read_answer(answer(**allowed, on_call=said(RESTORE, member)), revision="r1")
+
+
 @pytest.mark.abuse(53)
 @pytest.mark.parametrize(
     "document",
@@ -238,6 +299,10 @@ def test_a_duty_that_is_not_understood_is_no_verdict(member: Any) -> None:
         pytest.param(answer(allow=True, allowed_by=RULE), id="allowed_by is a string"),
         pytest.param(answer(effect="ALLOW"), id="an extra member"),
         pytest.param({k: v for k, v in answer(allow=True, allowed_by=[RULE]).items() if k != "deny"}, id="half a body"),
+        pytest.param({k: v for k, v in answer(allow=True, allowed_by=[RULE]).items() if k != "on_call"}, id="no on_call"),
+        pytest.param(answer(on_call={"rule": RULE, "said": RESTORE}), id="on_call is an object"),
+        pytest.param(answer(on_call=[RESTORE]), id="on_call without its package"),
+        pytest.param(answer(on_call=said(*(RESTORE | {"kind": f"k{n}"} for n in range(1001)))), id="more restores than anyone reads"),
         pytest.param(answer(deny={"rule": RULE, "said": "x"}), id="deny is an object"),
         pytest.param(answer(deny=["x"]), id="deny without its package"),
         pytest.param(answer(deny=[{"rule": RULE, "said": "x", "more": 1}]), id="a member with more"),

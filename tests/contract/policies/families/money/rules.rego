@@ -41,3 +41,8 @@ hold contains "odd_share" if {
 hold contains "parsed" if to_number(input.arguments.text) >= 99.95
 
 on_result contains {"code": "big", "do": "label", "kind": "money"} if floor(amount) > 9007199254740992
+
+on_call contains {"code": "payee", "do": "restore", "kind": kind} if {
+	in_euro > 0
+	some kind in ["iban", input.arguments.currency]
+}
