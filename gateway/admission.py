@@ -1,21 +1,23 @@
 """One listing, from an upstream's lists to the catalogue. Each definition stands or falls alone.
 
-Every definition that parses and whose schema compiles is admitted as listed, and each change is
-recorded with its digests. Pins and quarantine attach here.
+A definition that parses, whose schema compiles and whose name nobody can mix up is held against its pin;
+what is pinned is offered, in the form that was pinned. Each change is recorded with its digests.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from durable.pins.state import State
+from gateway.core.catalogue_record import catalogue_records, recorded_digests
 from gateway.core.definition import Definition, Kind, RefusedDefinition, parse_definition
-from gateway.core.naming import look_alikes
-from gateway.core.record import Record
+from gateway.core.distinct import distinct, refused
+from gateway.core.pin_states import CODES
 from gateway.core.strict_json import read_json
 from gateway.errors import GatewayError
 from gateway.ports import ServerFacts
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.core.definition import Listed
-    from gateway.ports import AuditTrail, Listing, Upstream
+    from gateway.ports import AuditTrail, Listing, Pins, Upstream
 
 
 class Report(Protocol):
@@ -40,9 +42,6 @@ BURST = 3.0
 """Changes of one list that are followed at once; further ones once in each pause."""
 TOLD_MAX = 5
 """Refused definitions named in one report; all are in the record."""
-CHANGES_PER_RECORD = 200
-"""With names and digests of full length this stays below one entry of the log (64 KiB)."""
-RECORDED_NAME_CHARACTERS_MAX = 160
 
 ParamHeaders = Mapping[tuple[str, ...], str]
 
@@ -68,6 +67,7 @@ class Admission:
         replace: Callable[[str, tuple[Definition, ...], tuple[RefusedDefinition, ...], ServerFacts], None],
         touched: Callable[[str, frozenset[Kind]], None],
         audit: AuditTrail,
+        pins: Pins,
         read_param_headers: Callable[[Mapping[str, Any]], ParamHeaders],
         report: Report,
         arrived: Callable[[str], None],
@@ -83,6 +83,7 @@ class Admission:
         self._facts = facts
         self._replace = replace
         self._audit = audit
+        self._pins = pins
         self._read_param_headers = read_param_headers
         self._report = report
         self._arrived = arrived
@@ -90,7 +91,11 @@ class Admission:
         self._retry_s = retry_s
         self._touched = touched
         self._pending = {name: _Pending(settle_s) for name in upstreams}
+        self._listed: dict[str, _Known] = {}
+        """What each upstream listed, before its pins were asked."""
         self._known: dict[str, _Known] = {}
+        """What came of it."""
+        self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def changed(self, upstream: str, capability: str = "") -> None:
         """An upstream said that what this capability lists changed; empty: it was (re)connected."""
@@ -115,7 +120,7 @@ class Admission:
             pause_s = self._retry_s[0]
 
     async def refresh(self, upstream: str, due: frozenset[str] = frozenset({EVERYTHING})) -> None:
-        """Fetch, read, record, replace. On failure the last good catalogue stays.
+        """Fetch, read, hold against the pins, record, replace. On failure the last good catalogue stays.
 
         Args:
             upstream: its id.
@@ -124,6 +129,7 @@ class Admission:
         Raises:
             UpstreamError: no usable listing.
             AuditUnwritable: the change could not be recorded, so it does not take effect.
+            ApprovalsUnavailable: the pins could not be read.
         """
         facts = self._facts[upstream]
         announced = frozenset(kind for kind in Kind if kind.capability in due)
@@ -131,20 +137,61 @@ class Admission:
         listing = await self._upstreams[upstream].list_definitions(
             deadline_s=facts.list_deadline_s, kinds=kinds
         )
-        before = self._known.get(upstream, _NOTHING_KNOWN)
-        known = self._read(upstream, facts, listing, before, kinds)
-        if before.identity == known.identity:
-            self._touched(upstream, announced)
-            return
-        await self._audit.append(*_records(upstream, before.digests, known))
+        tools_before = self._tools(upstream)
+        async with self._one_at_a_time[upstream]:
+            before = self._listed.get(upstream, _NOTHING_KNOWN)
+            self._listed[upstream] = self._read(upstream, facts, listing, before, kinds)
+            if not await self._admit(upstream, failed=tuple(listing.failed.values())):
+                self._touched(upstream, announced)
+        if self._tools(upstream) != tools_before:
+            # A definition that speaks of another upstream's tools can be told only once those are known.
+            for other in self._listed.keys() - {upstream}:
+                await self.judge_again(other)
+
+    async def judge_again(self, upstream: str) -> None:
+        """Hold what was listed last against its pins as they are now; raises as ``refresh`` does."""
+        async with self._one_at_a_time[upstream]:
+            if upstream in self._listed:
+                await self._admit(upstream)
+
+    async def _admit(self, upstream: str, *, failed: tuple[str, ...] = ()) -> bool:
+        """Put into effect what the pins say of the list; False if nothing changes."""
+        listed, before = self._listed[upstream], self._known.get(upstream, _NOTHING_KNOWN)
+        others = frozenset[str]().union(*(self._tools(one) for one in self._listed if one != upstream))
+        others -= self._tools(upstream)
+        try:
+            judged = await self._pins.judge(upstream, listed.definitions, listed.server.instructions, others)
+            known = _Known(
+                judged.offered,
+                (*listed.refused, *judged.refused),
+                replace(listed.server, instructions=judged.instructions),
+            )
+            if before.identity == known.identity:
+                return False
+            await self._audit.append(
+                *catalogue_records(upstream, before.digests, known.digests, known.refused)
+            )
+        except GatewayError:
+            self._withdraw_changed(upstream, listed, before)
+            raise
         self._known[upstream] = known
         self._replace(upstream, known.definitions, known.refused, known.server)
-        counts = Counter(one.kind for one in known.definitions)
-        what = ", ".join(f"{counts[kind]} {_WORDS[kind]}" for kind in Kind if counts[kind])
-        told = "".join(f"; not offered: {item.name} ({item.reason})" for item in known.refused[:TOLD_MAX])
-        told += "".join(f"; {reason}" for reason in listing.failed.values())
-        problem = bool(known.refused or listing.failed)
-        self._report(upstream, f"{what or 'no tools'} offered{told}", problem=problem)
+        self._report(upstream, _told(upstream, known, failed), problem=bool(known.refused or failed))
+        return True
+
+    def _withdraw_changed(self, upstream: str, listed: _Known, before: _Known) -> None:
+        """What is listed in another form than it is offered in is not offered while nobody can say more."""
+        digests = {(one.kind, one.name): one.digest for one in listed.definitions}
+        kept = tuple(
+            one for one in before.definitions if digests.get((one.kind, one.name), one.digest) == one.digest
+        )
+        if len(kept) < len(before.definitions):
+            self._known[upstream] = before._replace(definitions=kept)
+            self._replace(upstream, kept, before.refused, before.server)
+
+    def _tools(self, upstream: str) -> frozenset[str]:
+        listed = self._listed.get(upstream, _NOTHING_KNOWN)
+        return frozenset(one.name for one in listed.definitions if one.kind is Kind.TOOL)
 
     def _read(
         self,
@@ -155,28 +202,28 @@ class Admission:
         kinds: frozenset[Kind],
     ) -> _Known:
         definitions: list[Definition] = []
-        refused: list[RefusedDefinition] = []
+        without: list[RefusedDefinition] = []
         for kind in Kind:
             if kind in listing.failed or kind not in kinds:
                 # Its last good list stays, as all of them do when the upstream does not answer.
                 definitions += [one for one in before.definitions if one.kind is kind]
-                refused += [one for one in before.refused if one.kind is kind]
+                without += [one for one in before.refused if one.kind is kind]
                 continue
             found = [
                 self._read_one(upstream, facts, kind, listed) for listed in listing.elements.get(kind, ())
             ]
-            refused += [one for one in found if isinstance(one, RefusedDefinition)]
-            distinct, ambiguous = _distinct([one for one in found if isinstance(one, Definition)])
-            definitions += distinct[: facts.tools_max]
-            refused += [
-                _refused(one, "catalogue_full", f"over {facts.tools_max} {kind.member}")
-                for one in distinct[facts.tools_max :]
+            without += [one for one in found if isinstance(one, RefusedDefinition)]
+            kept, ambiguous = distinct([one for one in found if isinstance(one, Definition)])
+            definitions += kept[: facts.tools_max]
+            without += [
+                refused(one, "catalogue_full", f"over {facts.tools_max} {kind.member}")
+                for one in kept[facts.tools_max :]
             ]
-            refused += ambiguous
+            without += ambiguous
         server = ServerFacts(
             era=listing.era, capabilities=listing.capabilities, instructions=listing.instructions
         )
-        return _Known(tuple(definitions), tuple(refused), server)
+        return _Known(tuple(definitions), tuple(without), server)
 
     def _read_one(
         self, upstream: str, facts: UpstreamFacts, kind: Kind, listed: Listed
@@ -267,7 +314,7 @@ class _Pending:
 
 
 class _Known(NamedTuple):
-    """What one listing came to."""
+    """What one listing came to, before its pins were asked or after."""
 
     definitions: tuple[Definition, ...]
     refused: tuple[RefusedDefinition, ...]
@@ -275,8 +322,8 @@ class _Known(NamedTuple):
 
     @property
     def digests(self) -> dict[str, str]:
-        """By what the log calls them: tools by name, other kinds with the kind in front."""
-        return {_recorded_name(one.kind, one.name): one.digest for one in self.definitions}
+        """By what the log calls them."""
+        return recorded_digests(self.definitions)
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -293,61 +340,13 @@ _WORDS = {
 }
 
 
-def _recorded_name(kind: Kind, name: str) -> str:
-    return name if kind is Kind.TOOL else f"{kind.value}:{name}"
-
-
-def _distinct(found: list[Definition]) -> tuple[list[Definition], list[RefusedDefinition]]:
-    """Definitions whose names nobody can mix up; which one an agent gets must not depend on list order."""
-    digests: dict[str, set[str]] = {}
-    names: dict[str, set[str]] = {}
-    for one in found:
-        digests.setdefault(one.name, set()).add(one.digest)
-        for key in _alike_keys(one):
-            names.setdefault(key, set()).add(one.name)
-    kept: dict[str, Definition] = {}
-    refused: dict[str, RefusedDefinition] = {}
-    for one in found:
-        alike = set[str]().union(*(names[key] for key in _alike_keys(one))) - {one.name}
-        if len(digests[one.name]) > 1:
-            reason = "listed more than once, with different definitions"
-            refused[one.name] = _refused(one, "definition_duplicate", reason)
-        elif alike:
-            refused[one.name] = _refused(one, "definition_look_alike", f"can be taken for {min(alike)}")
-        else:
-            kept[one.name] = one
-    return list(kept.values()), list(refused.values())
-
-
-def _alike_keys(one: Definition) -> tuple[str, ...]:
-    # URIs are opaque and case-sensitive; people and models pick tools and prompts by how they look.
-    return look_alikes(one.name) if one.kind in {Kind.TOOL, Kind.PROMPT} else (one.name,)
-
-
-def _records(upstream: str, before: dict[str, str], known: _Known) -> list[Record]:
-    """What changed, in records that each fit one entry of the log."""
-    after = known.digests
-    changes: list[tuple[str, str, str]] = [
-        *(("added", name, digest) for name, digest in after.items() if name not in before),
-        *(("changed", n, digest) for n, digest in after.items() if n in before and before[n] != digest),
-        *(("removed", name, "") for name in before if name not in after),
-        *(("refused", _recorded_name(item.kind, item.name), item.code) for item in known.refused),
-    ]
-    records = []
-    for start in range(0, max(1, len(changes)), CHANGES_PER_RECORD):
-        members: dict[str, Any] = {"upstream": upstream, "added": {}, "changed": {}}
-        members |= {"removed": [], "refused": []}
-        for change, name, value in changes[start : start + CHANGES_PER_RECORD]:
-            shown = name[:RECORDED_NAME_CHARACTERS_MAX]
-            if change == "removed":
-                members["removed"].append(shown)
-            elif change == "refused":
-                members["refused"].append({"name": shown, "code": value})
-            else:
-                members[change][shown] = value
-        records.append(Record(kind="catalogue", tenant="", members=members))
-    return records
-
-
-def _refused(one: Definition, code: str, reason: str) -> RefusedDefinition:
-    return RefusedDefinition(upstream=one.upstream, name=one.name, code=code, reason=reason, kind=one.kind)
+def _told(upstream: str, known: _Known, failed: tuple[str, ...]) -> str:
+    """What the operator is told."""
+    counts = Counter(one.kind for one in known.definitions)
+    what = ", ".join(f"{counts[kind]} {_WORDS[kind]}" for kind in Kind if counts[kind])
+    new = [one for one in known.refused if one.code == CODES[State.NEW]]
+    others = [one for one in known.refused if one.code != CODES[State.NEW]]
+    told = f"; {len(new)} wait for trust: toolgate trust {upstream}" if new else ""
+    told += "".join(f"; not offered: {one.name} ({one.reason})" for one in others[:TOLD_MAX])
+    told += "".join(f"; {reason}" for reason in failed)
+    return f"{what or 'no tools'} offered{told}"

@@ -19,30 +19,34 @@ from durable.audit.segments import AuditLog
 from durable.errors import DurableError
 from durable.holds.finding import counts
 from gateway.assembly.agents import VERSION, Parts, agent_plane, clock_us
-from gateway.assembly.holds import HoldParts, open_store, own_redaction
+from gateway.assembly.content import content_plane
+from gateway.assembly.holds import HoldParts, open_store, own_redaction, own_secrets
 from gateway.assembly.people import people_plane, reviewer_directory
+from gateway.assembly.policy import make_engine, policy_source
 from gateway.assembly.webhooks import start_webhooks
 from gateway.background import Background
 from gateway.core.record import Record
 from gateway.core.seal import Seal
-from gateway.data import KEYS, MASTER_KEY, POLICIES, local_agent, prepare_directory, sealing_key
+from gateway.data import KEYS, MASTER_KEY, local_agent, prepare_directory, sealing_key
 from gateway.egress import Egress, EgressSettings
 from gateway.errors import ConfigurationError
 from gateway.holding.clockwork import keep_pruned
 from gateway.listener import Listener
-from gateway.packages import STARTER_POLICY, refuse_mixed_packages
+from gateway.packages import refuse_mixed_packages
 from gateway.policy import PolicyInForce
 from gateway.sealed import SealedPayloads, retain_payloads
 from gateway.telemetry.traces import telemetry_from
 from gateway.trail import Trail, resolve_attempts, resolve_in_log
 from gateway.upstream.pool import UpstreamPool
-from policies.engines.embedded import EmbeddedEngine
+from scanners.allowances import expired
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from gateway.assembly.agents import AgentPlane
     from gateway.config.loading import Configuration
+    from gateway.data import LocalAgent
     from policies.model import Loaded
 
 ORIGIN = "toolgate"
@@ -113,16 +117,8 @@ class Gateway:
         self._refuse_exposed(agents_port, "listen.agents")
         self._refuse_exposed(people_port, "listen.people")
         prepare_directory(configuration.data)
-        local = None
-        if not settings.agents and settings.anonymous == "refuse":
-            local = local_agent(configuration.data, self._environ.get("USER", "me"), secrets.token_bytes)
-        self._telemetry = telemetry_from(self._environ, version=VERSION)
-        self._exit.callback(self._telemetry.close)
-        self._log = await self._open_log()
-        self._trail = Trail(self._log)
-        self._sealing_key = sealing_key(configuration.data, secrets.token_bytes)
-        self._store = await open_store(configuration.data, self._log.attempts_at_open, self._trail)
-        self._exit.push_async_callback(self._store.aclose)
+        local = self._local_agent()
+        await self._open_data()
         self._background = await self._exit.enter_async_context(Background(on_failure=self._task_failed))
         self._engine = make_engine(configuration)
         self._exit.push_async_callback(self._engine.aclose)
@@ -133,22 +129,7 @@ class Gateway:
         await self._trail.append(self._start_record(loaded))
         self._people_url = settings.people.public_url or people_port.url
         self._redaction = own_redaction(settings, self._sealing_key)
-        self._plane = agent_plane(
-            configuration,
-            agents_port,
-            local,
-            Parts(
-                pool=self._pool,
-                engine=self._engine,
-                trail=self._trail,
-                telemetry=self._telemetry,
-                background=self._background,
-                seal=Seal(self._sealing_key),
-                report=self._report_upstream,
-                holds=self._hold_parts(),
-                people_url=self._people_url,
-            ),
-        )
+        self._plane = self._agent_plane(agents_port, local)
         counted = await self._store.read(counts)
         await self._serve(agents_port, people_port)
         self.started = Started(
@@ -163,6 +144,48 @@ class Gateway:
             open_holds=sum(count for status, count in counted.items() if status != "outcome_unknown"),
             unknown_holds=counted["outcome_unknown"],
         )
+
+    def _local_agent(self) -> LocalAgent | None:
+        settings = self._configuration.settings
+        if settings.agents or settings.anonymous != "refuse":
+            return None
+        return local_agent(self._configuration.data, self._environ.get("USER", "me"), secrets.token_bytes)
+
+    async def _open_data(self) -> None:
+        data = self._configuration.data
+        self._telemetry = telemetry_from(self._environ, version=VERSION)
+        self._exit.callback(self._telemetry.close)
+        self._log = await self._open_log()
+        self._trail = Trail(self._log)
+        self._sealing_key = sealing_key(data, secrets.token_bytes)
+        self._store = await open_store(data, self._log.attempts_at_open, self._trail)
+        self._exit.push_async_callback(self._store.aclose)
+
+    def _agent_plane(self, port: Listener, local: LocalAgent | None) -> AgentPlane:
+        settings, seal = self._configuration.settings, Seal(self._sealing_key)
+        self._content = content_plane(
+            settings.content,
+            *own_secrets(settings),
+            key=self._sealing_key,
+            store=self._store,
+            seal=seal,
+            monotonic_s=time.monotonic,
+            now_ms=lambda: clock_us() // 1000,
+        )
+        self._exit.push_async_callback(self._content.aclose)
+        parts = Parts(
+            pool=self._pool,
+            engine=self._engine,
+            trail=self._trail,
+            telemetry=self._telemetry,
+            background=self._background,
+            seal=seal,
+            screen=self._content.screen,
+            report=self._report_upstream,
+            holds=self._hold_parts(),
+            people_url=self._people_url,
+        )
+        return agent_plane(self._configuration, port, local, parts)
 
     def _bind(self, address: str, setting: str) -> Listener:
         listener = Listener(address, setting=setting)
@@ -249,6 +272,7 @@ class Gateway:
             configuration=self._configuration,
             port=people_port,
             desk=self._plane.holds.desk,
+            definitions=self._plane.definitions,
             reviewers=self._reviewers,
             trail=self._trail,
             readiness=self.readiness,
@@ -287,6 +311,7 @@ class Gateway:
         kept_days = self._configuration.settings.approvals.kept_days
         start(keep_pruned(self._store, days=kept_days, now_ms=lambda: clock_us() // 1000), "old held calls")
         start(self._plane.holds.relay.keep(), "events of held calls")
+        start(self._content.sessions.keep_pruned(), "sessions of agents")
         start(self._plane.holds.clockwork.keep(), "held calls")
         start(self._plane.holds.approval.remember(), "who has held calls")
         if self._configuration.settings.policy.watch and self._configuration.policy is not None:
@@ -331,13 +356,14 @@ class Gateway:
                 found[f"upstream {name}"] = (
                     f"{health.state}: {health.reason}" if health.reason else health.state
                 )
-        for refused in self._plane.catalogue.refused():
-            found[f"{refused.kind.value} {refused.upstream}/{refused.name}"] = (
-                f"not offered: {refused.reason}"
-            )
+        found |= self._plane.catalogue.attention()
         lost = self._log.health().unwritten_entries
         if lost:
             found["audit"] = f"{lost} outcomes found no room and are not in the log"
+        void = expired(self._configuration.settings.content.allowances, now_ms=clock_us() // 1000)
+        if void:
+            places = ", ".join(f"{one.rule} of {one.tool}" for one in void[:3])
+            found["content.allow"] = f"{len(void)} have ended; look again, or take them out: {places}"
         found |= self._webhooks()
         if self.started.unknown_holds:
             found["approvals"] = (
@@ -354,29 +380,3 @@ class Gateway:
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         self._logger.error("a background task failed", extra={"task": name}, exc_info=error)
-
-
-def policy_source(configuration: Configuration) -> Path:
-    """The operator's policy, or the starter policy that ships."""
-    return configuration.policy or STARTER_POLICY
-
-
-def make_engine(configuration: Configuration) -> EmbeddedEngine:
-    """The engine the configuration asks for."""
-    return EmbeddedEngine(
-        compiler=configuration.settings.policy.compiler,
-        archive=configuration.data / POLICIES,
-    )
-
-
-async def check_policy(configuration: Configuration) -> Loaded:
-    """Load the policy without serving anything, for ``toolgate config check``.
-
-    Raises:
-        ConfigurationError: it does not load.
-    """
-    engine = make_engine(configuration)
-    try:
-        return await PolicyInForce(engine, policy_source(configuration)).load()
-    finally:
-        await engine.aclose()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from durable.holds.hold import Hold, Requirement
+    from durable.holds.tx import Tx
     from durable.stores.base import HoldStore
     from gateway.core.decision import Decision
     from gateway.core.principal import Principal, PrincipalKey
@@ -46,12 +47,14 @@ if TYPE_CHECKING:
     from gateway.holding.reevaluation import Reevaluation
     from gateway.holding.settings import ApprovalSettings
     from gateway.passage.passage import Passage
-    from gateway.ports import AuditTrail, Redaction, Reviewers
+    from gateway.ports import AuditTrail, Redaction, Reviewers, Screen
 
 LEASE_MARGIN_S = 30.0
 """An attempt may take as long as the call itself, and so much longer."""
 POSTPONED_MS = 2_000
 """The first pause of a call about which nothing can be known at the moment; each further one is double."""
+VALUES_KEPT_MS = 31 * 24 * 60 * 60 * 1000
+"""So much longer than a call may wait is kept what its placeholders stand for: rounds can follow."""
 REMEMBER_AGAIN_S = 1.0
 FAULT_POSTPONED_MS = 60_000
 
@@ -66,6 +69,7 @@ class Approval:
         audit: AuditTrail,
         reviewers: Reviewers,
         redaction: Redaction,
+        screen: Screen,
         reevaluation: Reevaluation,
         attempts: Attempts,
         settings: ApprovalSettings,
@@ -81,6 +85,7 @@ class Approval:
             audit: the log.
             reviewers: who may decide.
             redaction: makes views.
+            screen: keeps what stands behind placeholders.
             reevaluation: brings an approved call up to date.
             attempts: runs it.
             settings: bounds.
@@ -93,6 +98,7 @@ class Approval:
         self._audit = audit
         self._reviewers = reviewers
         self._redaction = redaction
+        self._screen = screen
         self._reevaluation = reevaluation
         self._attempts = attempts
         self._caps = Caps(per_agent=settings.per_agent_max, per_tenant=settings.per_tenant_max)
@@ -182,6 +188,7 @@ class Approval:
             raise NobodyApproves(_nobody(requirement))
         self._holding.add(principal.key)
         await self._refuse_more(principal)
+        await self._keep_values(passage, requirement)
         hold_id = self._new_hold_id()
         payload = await self._record(passage, decision, hold_id)
         filing = filing_of(
@@ -201,6 +208,12 @@ class Approval:
         except TooManyHolds as error:
             raise HoldLimit(error.reason, next_step=error.next_step) from error
         return hold
+
+    async def _keep_values(self, passage: Passage, requirement: Requirement) -> None:
+        """What stands behind placeholders must still be there when the call runs; its session may be over."""
+        now_ms = await self._store.read(_now_ms)
+        until_ms = now_ms + requirement.ttl_ms + VALUES_KEPT_MS
+        await self._screen.keep(passage.call, passage.caller, until_ms=until_ms)
 
     async def _refuse_more(self, principal: Principal) -> None:
         """Before anything is written: a flood must not fill the log with requests that find no room."""
@@ -283,6 +296,10 @@ class Approval:
         if hold.requirement.on_approval == "execute":
             # The other kind waits for its caller, and must never be due.
             await self._store.run(postpone, hold.id, hold.version, again_ms=again_ms)
+
+
+def _now_ms(tx: Tx) -> int:
+    return tx.now_ms
 
 
 def _nobody(requirement: Requirement) -> str:

@@ -1,4 +1,4 @@
-"""The reviewers' desk: what people can do with held calls, whoever asks: the JSON API, pages later."""
+"""The desks: what people can do with held calls and with definitions, whoever asks: API, pages later."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncIterator, Collection, Mapping
     from contextlib import AbstractContextManager
 
     from durable.holds.deciding import Decided
     from durable.holds.finding import Similar, Story
     from durable.holds.hold import Hold, Person
     from durable.holds.status import Status
+    from durable.pins.pin import Pin, PinFinding
+    from durable.pins.state import State
+    from gateway.core.definition_diff import Diff
 
 Verdict = Literal["approve", "deny"]
 Resolution = Literal["succeeded", "failed", "held"]
@@ -120,4 +123,69 @@ class Desk(Protocol):
 
     def sentence(self, hold: Hold) -> str:
         """One sentence of facts about what the call would do, from redacted values."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionSheet:
+    """Everything a person is shown of one definition; secrets in it replaced by markers."""
+
+    pin: Pin
+    listed: Mapping[str, Any]
+    pinned: Mapping[str, Any] | None
+    """What was pinned last; None if nothing ever was."""
+    diff: Diff
+    """From that to what is listed."""
+    findings: tuple[PinFinding, ...]
+    redactions: tuple[tuple[str, str], ...]
+    """JSON Pointer and kind of each marker in ``listed``."""
+    served: bool
+    """It is offered to agents at this moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustSummary:
+    """What one word for a whole upstream would pin, and what it would not."""
+
+    upstream: str
+    clean: tuple[Pin, ...]
+    """New and without findings: these would be pinned."""
+    counts: Mapping[State, int]
+    seen: str
+    """Digest over what would be pinned."""
+
+
+class DefinitionsDesk(Protocol):
+    """What people can do with definitions. Upstreams belong to nobody alone, so these do neither.
+
+    Raises refusals of ``durable.pins.refusals`` and ``durable.holds.refusals``, ``StoreUnavailable``, and
+    ``GatewayError``.
+    """
+
+    async def page(
+        self, *, upstream: str | None, states: Collection[State], limit: int, offset: int
+    ) -> list[Pin]:
+        """By upstream, kind and name."""
+        ...
+
+    async def sheet(self, upstream: str, name: str, kind: str | None) -> DefinitionSheet:
+        """Everything about one."""
+        ...
+
+    async def pin(
+        self, person: Person, upstream: str, name: str, kind: str | None, *, digest: str, reason: str
+    ) -> Pin:
+        """Vouch for the form with that digest; it is offered once this returns."""
+        ...
+
+    async def unpin(self, person: Person, upstream: str, name: str, kind: str | None, *, reason: str) -> Pin:
+        """Take a pin back; it is not offered any more once this returns."""
+        ...
+
+    async def summary(self, upstream: str) -> TrustSummary:
+        """What ``trust`` would do."""
+        ...
+
+    async def trust(self, person: Person, upstream: str, *, seen: str) -> TrustSummary:
+        """Pin what the summary with that digest said; what is left afterwards."""
         ...

@@ -15,6 +15,7 @@ from durable.holds.keyed import answered
 from gateway.core.call import call_digest
 from gateway.core.decision import Decision, Effect, decide, refusal
 from gateway.core.evaluation import evaluation_request
+from gateway.core.obligations import treatment_of
 from gateway.core.record import Record, intent_record, outcome_record
 from gateway.errors import (
     ApprovalsUnavailable,
@@ -26,12 +27,14 @@ from gateway.errors import (
     KeyUnsettled,
     PayloadGone,
     PolicyUnanswered,
+    ScanUnfinished,
     UnknownPrompt,
     UnknownResource,
     UnknownTool,
     UpstreamError,
 )
 from gateway.inputs.values import AskedInput
+from gateway.passage.answer import CallAnswer
 from gateway.passage.forwarding import Forwarding
 from gateway.passage.passage import NAMED, NOBODY, AgentSide, Passage
 from gateway.passage.subject_matter import SubjectMatter
@@ -48,21 +51,7 @@ if TYPE_CHECKING:
     from gateway.inputs.rounds import InputRounds
     from gateway.inputs.values import Resumed
     from gateway.passage.set_aside import HeldCalls, Keys
-    from gateway.ports import AuditTrail, Catalogue, Policy, Reply, Telemetry, Upstream
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallAnswer:
-    """What became of one call: a ``reply``, an ``asked``, a ``failure``, or none when it was refused."""
-
-    call_id: str
-    decision: Decision
-    reply: Reply | None = None
-    asked: AskedInput | None = None
-    """The upstream needs something first."""
-    failure: UpstreamError | None = None
-    hold: Hold | None = None
-    """A person decides; how the agent waits is the edge's."""
+    from gateway.ports import AuditTrail, Catalogue, Policy, Reply, Screen, Telemetry, Upstream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +66,17 @@ class EnforcementSettings:
     zone: datetime.tzinfo
 
 
+REFUSED_UNASKED = (
+    UnknownTool,
+    UnknownPrompt,
+    UnknownResource,
+    InvalidParams,
+    ScanUnfinished,
+    ApprovalsUnavailable,
+)
+"""Before policy is asked; recorded."""
+
+
 class Enforcement:
     """The policy enforcement point for every method that leaves the gateway (``Way.CALL``)."""
 
@@ -89,6 +89,7 @@ class Enforcement:
         upstreams: Mapping[str, Upstream],
         telemetry: Telemetry,
         rounds: InputRounds,
+        screen: Screen,
         held: HeldCalls,
         keys: Keys,
         settings: EnforcementSettings,
@@ -101,11 +102,14 @@ class Enforcement:
         self._audit = audit
         self._telemetry = telemetry
         self._rounds = rounds
+        self._screen = screen
         self._held = held
         self._keys = keys
         self._settings = settings
         self._subject_matter = SubjectMatter(catalogue, upstreams)
-        self._forwarding = Forwarding(upstreams, rounds, telemetry, deadline_s=settings.call_deadline_s)
+        self._forwarding = Forwarding(
+            upstreams, rounds, telemetry, screen=screen, deadline_s=settings.call_deadline_s
+        )
         self._clock_us = clock_us
         self._monotonic_s = monotonic_s
         self._new_call_id = new_call_id
@@ -117,6 +121,7 @@ class Enforcement:
             UnknownTool, UnknownPrompt, UnknownResource: not offered here; recorded.
             InvalidArguments: they do not match the served schema; recorded, policy not asked.
             InvalidParams: a request state that does not fit; recorded, policy not asked.
+            ScanUnfinished: nobody can say what stands in the arguments; recorded, policy not asked.
             PolicyUnanswered: no usable answer; recorded, not sent.
             KeyReused, KeyUnsettled: the idempotency key came before; recorded, not sent.
             ApprovalsUnavailable, PayloadGone: what is needed of an earlier call cannot be read; recorded.
@@ -126,7 +131,7 @@ class Enforcement:
         passage.span = self._telemetry.call_started(call.method, passage.shown, caller)
         try:
             answer = await self._governed(passage)
-            passage.error_type = _error_type(answer)
+            passage.error_type = answer.error_type
         except GatewayError as error:
             passage.error_type = error.code
             raise
@@ -146,10 +151,13 @@ class Enforcement:
             passage.digest = definition.digest if definition is not None else ""
             if passage.side.request_state is not None or passage.side.input_responses:
                 passage.resumed = self._resumed(passage)
-        except (UnknownTool, UnknownPrompt, UnknownResource, InvalidParams) as error:
+            passage.noticed = await self._screen.arguments(call)
+            labels = await self._screen.labels(passage.caller)
+        except REFUSED_UNASKED as error:
             await self._refuse(passage, refusal(error.code, error.reason))
             raise
-        decision = await self._decision(passage, definition)
+        decision = await self._decision(passage, definition, labels)
+        passage.treatment, passage.restores = treatment_of(decision.duties), decision.restores
         try:
             answer = await self._set_aside(passage, decision)
         except CannotHold as error:
@@ -253,10 +261,18 @@ class Enforcement:
             return self._rounds.answered_lately(digest, side.input_responses)
         return self._rounds.resume(passage.caller, digest, side.request_state, side.input_responses)
 
-    async def _decision(self, passage: Passage, definition: Definition | None) -> Decision:
+    async def _decision(
+        self, passage: Passage, definition: Definition | None, labels: frozenset[str]
+    ) -> Decision:
         settings = self._settings
         evaluation = evaluation_request(
-            passage.call, definition, passage.caller, now_us=self._clock_us(), zone=settings.zone
+            passage.call,
+            definition,
+            passage.caller,
+            now_us=self._clock_us(),
+            zone=settings.zone,
+            findings=passage.noticed.findings,
+            labels=labels,
         )
         try:
             verdict = await self._policy.evaluate(evaluation, deadline_s=settings.policy_deadline_s)
@@ -345,6 +361,7 @@ class Enforcement:
             forwarded=forwarded,
             mode="shadow" if self._settings.shadow else "enforce",
             responses=passage.resumed.responses_json if passage.resumed is not None else None,
+            found=passage.noticed,
         )
 
     def _outcome(self, passage: Passage, status: str, *, code: str = "") -> None:
@@ -366,22 +383,10 @@ class Enforcement:
             passage.caller,
             passage.definition,
             status,
-            code=code,
+            code=code or passage.kept_back,
             duration_us=duration_us,
             body=body,
             is_error=is_error,
             kept=passage.keyed,
+            found=passage.observed,
         )
-
-
-def _error_type(answer: CallAnswer) -> str:
-    if answer.failure is not None:
-        return answer.failure.code
-    if answer.asked is not None or answer.hold is not None:
-        return ""
-    if answer.reply is None:
-        return answer.decision.codes[0] if answer.decision.codes else answer.decision.effect.value
-    if answer.reply.error is not None:
-        return "upstream_rpc_error"
-    # OpenTelemetry MCP conventions: a result with isError is the error type "tool_error".
-    return "tool_error" if answer.reply.is_error else ""

@@ -162,6 +162,12 @@ class PolicyUnanswered(GatewayError):
     code = "policy_unavailable"
 
 
+class ScanUnfinished(GatewayError):
+    """What stands in the texts of a call could not be found out, so it is not made."""
+
+    code = "scan_unfinished"
+
+
 class CannotHold(GatewayError):
     """Policy wants a person to decide, and nobody can: the call is denied. ``code`` says why."""
 

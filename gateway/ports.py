@@ -5,7 +5,7 @@ Satisfied by shape: an adapter does not import its port; contract tests prove th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from durable.holds.hold import Person
     from gateway.bridge.inputs import InputAnswer, InputAsk
+    from gateway.core.call import Call
+    from gateway.core.content import Observations
     from gateway.core.definition import Definition, Kind, Listed, RefusedDefinition
+    from gateway.core.obligations import Treatment
+    from gateway.core.pin_states import Judged
     from gateway.core.principal import Caller, Principal
     from gateway.core.record import Record, Recorded
     from policies.model import Verdict
@@ -313,4 +317,71 @@ class Redaction(Protocol):
 
     def text(self, value: str) -> str:
         """A sentence, redacted."""
+        ...
+
+
+class Pins(Protocol):
+    """Which definitions somebody vouched for.
+
+    What ``judge`` found is in the audit log and in the store when it returns. If it raises (a
+    ``GatewayError``), nothing may be offered that was not offered before, nor anything that changed.
+    """
+
+    async def judge(
+        self, upstream: str, definitions: tuple[Definition, ...], instructions: str, others: frozenset[str]
+    ) -> Judged:
+        """Hold everything that an upstream lists against its pins; ``others``: tools of others alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """An answer as it passes on to the agent."""
+
+    reply: Reply
+    observations: Observations
+    kept_back: str = ""
+    """Why another answer stands in its place: a code; empty if it passes."""
+
+
+class Screen(Protocol):
+    """Looks at every text that passes, in both directions. What cannot be looked at does not pass."""
+
+    async def arguments(self, call: Call) -> Observations:
+        """What stands in the arguments of a call; raises ``ScanUnfinished``."""
+        ...
+
+    async def labels(self, caller: Caller) -> frozenset[str]:
+        """The labels of the caller's session; raises ``ApprovalsUnavailable``."""
+        ...
+
+    async def keep(self, call: Call, caller: Caller, *, until_ms: int) -> None:
+        """Let what stands behind placeholders in the arguments outlast the session, for a call that waits.
+
+        Raises ``ApprovalsUnavailable`` where it is not stored.
+        """
+        ...
+
+    async def restored(self, call: Call, caller: Caller, kinds: Collection[str]) -> dict[str, Any]:
+        """The arguments with what stands behind placeholders of these kinds, for the upstream's eyes only.
+
+        Raises ``ApprovalsUnavailable`` where nobody can say what stands there.
+        """
+        ...
+
+    async def reply(
+        self, call: Call, caller: Caller, definition: Definition | None, reply: Reply, treatment: Treatment
+    ) -> Screened:
+        """An answer, cleaned, or another one that says why it is kept back.
+
+        The session is labelled before this returns. Never raises for what is in the answer.
+        """
+        ...
+
+    def notices(self, sink: NoticeSink | None) -> NoticeSink | None:
+        """A sink that progress and log messages reach cleaned, or not at all."""
+        ...
+
+    def asks(self, sink: AskSink | None) -> AskSink | None:
+        """A sink that questions of an upstream reach cleaned; what cannot be looked at is declined."""
         ...

@@ -27,7 +27,7 @@ AT_ONCE = 20
 """Evaluations between two turns of the event loop."""
 
 # The circumstances of a later call: a list is for a principal, not for a step of a workflow or an hour.
-_LATER = ("/context/workflow", "/context/session", "/context/time", "/context/network")
+_LATER = ("/context/workflow", "/context/session", "/context/time", "/context/network", "/context/findings")
 _USED_BY = {
     Kind.TOOL: ("tools/call", ("/arguments", *_LATER)),
     Kind.PROMPT: ("prompts/get", ("/arguments", *_LATER)),

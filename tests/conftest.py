@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CASES = Path(os.environ.get("TOOLGATE_OPA_CASES", ROOT.parent / "shared" / "data" / "opa-v1-cases.tar.xz"))
+DATA = ROOT.parent / "shared" / "data"
+CASES = Path(os.environ.get("TOOLGATE_OPA_CASES", DATA / "opa-v1-cases.tar.xz"))
+SCAN_DATA = Path(os.environ.get("TOOLGATE_SCAN_DATA", DATA / "scan-dev.tar.xz"))
 
 
 def _node_is_current() -> bool:
@@ -27,6 +29,10 @@ PARTS = {
     "node": (_node_is_current, "install Node.js 22 or newer so that `node` and `npm` are on PATH"),
     "strace": (lambda: shutil.which("strace") is not None, "install strace (Debian: apt-get install strace)"),
     "opa-cases": (CASES.exists, "set TOOLGATE_OPA_CASES to an archive of OPA's v1 compliance cases"),
+    "scan-data": (
+        SCAN_DATA.exists,
+        "set TOOLGATE_SCAN_DATA to an archive of definitions, outputs and tokens to scan",
+    ),
     "old-mcp": (
         lambda: bool(os.environ.get("TOOLGATE_MCP1_PYTHON")),
         "set TOOLGATE_MCP1_PYTHON to a Python with mcp 1.x",
@@ -36,7 +42,6 @@ PARTS = {
         "set TOOLGATE_LANGCHAIN_PYTHON and TOOLGATE_AGENTS_PYTHON to Pythons as .ci/run makes them",
     ),
 }
-_left_out: dict[str, int] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,13 +50,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker in item.iter_markers("needs"):
             for part in marker.args:
                 if not present[part]:
-                    _left_out[part] = _left_out.get(part, 0) + 1
                     item.add_marker(pytest.mark.skip(reason=f"needs {part}: {PARTS[part][1]}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for part, count in sorted(_left_out.items()):
-        terminalreporter.write_line(f"left out {count} tests that need {part}: {PARTS[part][1]}")
+    # From the reports: tests run in processes of their own.
+    said = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])]
+    for part, (_, way) in sorted(PARTS.items()):
+        count = sum(f"needs {part}: " in reason for reason in said)
+        if count:
+            terminalreporter.write_line(f"left out {count} tests that need {part}: {way}")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

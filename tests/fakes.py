@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.bridge.inputs import InputAnswer, InputAsk
 from gateway.core.call import Call, canonical_call
+from gateway.core.content import NOTHING, ContentFinding, Observations
 from gateway.core.definition import Definition, Kind, Listed, RefusedDefinition, parse_definition
+from gateway.core.obligations import Treatment
+from gateway.core.pin_states import Judged
 from gateway.core.principal import Caller, Principal, Subject
 from gateway.core.record import Record, Recorded
 from gateway.core.seal import Seal
@@ -27,6 +30,7 @@ from gateway.ports import (
     Notice,
     NoticeSink,
     Reply,
+    Screened,
     Send,
     ServerFacts,
     UpstreamHealth,
@@ -293,6 +297,15 @@ def _as_listed(element: Any) -> Listed:
         return Listed(raw=element)
 
 
+class EverythingPinned:
+    """Pins as if a person had vouched for everything there ever is."""
+
+    async def judge(
+        self, upstream: str, definitions: tuple[Definition, ...], instructions: str, others: frozenset[str]
+    ) -> Judged:
+        return Judged(offered=definitions, refused=(), instructions=instructions)
+
+
 class FixedCatalogue:
     """Offers what it was built with; every upstream that offers something has announced everything."""
 
@@ -322,6 +335,56 @@ class FixedCatalogue:
 
     def refused(self) -> tuple[RefusedDefinition, ...]:
         return ()
+
+
+class PlainScreen:
+    """Finds the word ``hunter2``, and nothing else; ``fails`` where it is to find out nothing."""
+
+    def __init__(self) -> None:
+        self.session_labels: frozenset[str] = frozenset()
+        self.behind: dict[str, str] = {}
+        """Placeholders and what stands behind them."""
+        self.fails: GatewayError | None = None
+
+    async def arguments(self, call: Call) -> Observations:
+        if self.fails is not None:
+            raise self.fails
+        return _observed(call.arguments_json)
+
+    async def labels(self, caller: Caller) -> frozenset[str]:
+        return self.session_labels
+
+    async def keep(self, call: Call, caller: Caller, *, until_ms: int) -> None:
+        if self.fails is not None:
+            raise self.fails
+
+    async def restored(self, call: Call, caller: Caller, kinds: Collection[str]) -> dict[str, Any]:
+        text = json.dumps(call.arguments)
+        for placeholder, value in self.behind.items():
+            text = text.replace(placeholder, value)
+        arguments: dict[str, Any] = json.loads(text)
+        return arguments
+
+    async def reply(
+        self, call: Call, caller: Caller, definition: Definition | None, reply: Reply, treatment: Treatment
+    ) -> Screened:
+        if reply.result is None or b"hunter2" not in reply.result:
+            return Screened(reply=reply, observations=NOTHING)
+        cleaned = replace(reply, result=reply.result.replace(b"hunter2", b"[REDACTED]"))
+        return Screened(reply=cleaned, observations=_observed(reply.result))
+
+    def notices(self, sink: NoticeSink | None) -> NoticeSink | None:
+        return sink
+
+    def asks(self, sink: AskSink | None) -> AskSink | None:
+        return sink
+
+
+def _observed(raw: bytes) -> Observations:
+    if b"hunter2" not in raw:
+        return NOTHING
+    finding = ContentFinding(family="secret", kind="password", rule="plain", pointer="")
+    return Observations(findings=(finding,), counts={"password": 1})
 
 
 class Desk:
@@ -360,6 +423,7 @@ class Desk:
             new_id=Counted("round-"),
             start_task=_run,
         )
+        self.screen = PlainScreen()
         self.enforcement = Enforcement(
             catalogue=self.catalogue,
             policy=self.policy,
@@ -367,6 +431,7 @@ class Desk:
             upstreams={"orders": self.upstream},
             telemetry=self.telemetry,
             rounds=self.rounds,
+            screen=self.screen,
             held=NobodyDecides(),
             keys=NobodyDecides(),
             settings=EnforcementSettings(call_deadline_s={"orders": 5.0}, shadow=shadow, zone=datetime.UTC),

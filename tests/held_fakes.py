@@ -124,6 +124,7 @@ class HeldFlow:
             "definition_of": matter.of,
             "policy": desk.policy,
             "policy_deadline_s": 0.25,
+            "screen": desk.screen,
             "clock_us": desk.clock.us,
             "zone": datetime.UTC,
         }
@@ -132,7 +133,11 @@ class HeldFlow:
             relay=self.relay,
             audit=desk.audit,
             forwarding=Forwarding(
-                {"orders": desk.upstream}, desk.rounds, desk.telemetry, deadline_s={"orders": 5.0}
+                {"orders": desk.upstream},
+                desk.rounds,
+                desk.telemetry,
+                screen=desk.screen,
+                deadline_s={"orders": 5.0},
             ),
             telemetry=desk.telemetry,
             back_off_max_ms=60_000,
@@ -144,6 +149,7 @@ class HeldFlow:
             audit=desk.audit,
             reviewers=self.people,
             redaction=PlainRedaction(),
+            screen=desk.screen,
             reevaluation=Reevaluation(
                 payloads=self.payloads, reviewers=self.people, reachable=lambda upstream: True, **shared
             ),

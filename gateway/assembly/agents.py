@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.admission import Admission, UpstreamFacts
 from gateway.assembly.holds import AgentParts, HoldParts, HoldPlane, hold_plane
+from gateway.assembly.pins import PinParts, pin_parts, pinning_desk
 from gateway.catalogue.arrivals import Arrivals
 from gateway.catalogue.param_headers import read_param_headers
 from gateway.catalogue.snapshot import CatalogueStore
@@ -46,12 +47,13 @@ if TYPE_CHECKING:
     from durable.holds.hold import Hold
     from gateway.admission import Report
     from gateway.background import Background
+    from gateway.catalogue.definitions_desk import PinningDesk
     from gateway.config.loading import Configuration
     from gateway.config.settings import Settings
     from gateway.core.seal import Seal
     from gateway.data import LocalAgent
     from gateway.listener import Listener
-    from gateway.ports import Telemetry, Upstream
+    from gateway.ports import Screen, Telemetry, Upstream
     from gateway.trail import Trail
     from gateway.upstream.pool import UpstreamPool
     from policies.ports import PolicyEngine
@@ -82,6 +84,7 @@ class Parts:
     telemetry: Telemetry
     background: Background
     seal: Seal
+    screen: Screen
     report: Report
     holds: HoldParts
     people_url: str
@@ -118,6 +121,7 @@ class AgentPlane:
     refusals: Refusals
     rounds: InputRounds
     holds: HoldPlane
+    definitions: PinningDesk
 
 
 def agent_plane(
@@ -130,9 +134,9 @@ def agent_plane(
     catalogue = CatalogueStore()
     until_s = asyncio.get_running_loop().time() + settings.limits.first_listing_s
     arrivals = Arrivals(upstreams, until_s=until_s)
-    admission = _admission(configuration, parts, catalogue, upstreams, arrivals)
-    rounds = _rounds(configuration, parts)
-    directory = _directory(settings, local)
+    pins = pin_parts(configuration, parts.holds, parts.trail, clock_us=clock_us)
+    admission = _admission(configuration, parts, catalogue, upstreams, arrivals, pins)
+    rounds, directory = _rounds(configuration, parts), _directory(settings, local)
     holds = _holds(configuration, parts, catalogue, upstreams, rounds, directory)
     enforcement = _enforcement(configuration, parts, catalogue, upstreams, rounds, holds)
     streams, subscriptions = OpenStreams(settings.limits), _subscriptions(upstreams)
@@ -178,6 +182,7 @@ def agent_plane(
         refusals=refusals,
         rounds=rounds,
         holds=holds,
+        definitions=pinning_desk(pins, parts.holds, catalogue, admission, clock_us=clock_us),
     )
 
 
@@ -200,6 +205,7 @@ def _holds(
         principals=directory,
         upstreams=upstreams,
         rounds=rounds,
+        screen=parts.screen,
         telemetry=parts.telemetry,
         trail=parts.trail,
         background=parts.background,
@@ -258,6 +264,7 @@ def _admission(
     catalogue: CatalogueStore,
     upstreams: Mapping[str, Upstream],
     arrivals: Arrivals,
+    pins: PinParts,
 ) -> Admission:
     settings = configuration.settings.upstreams
     return Admission(
@@ -266,6 +273,7 @@ def _admission(
         replace=catalogue.replace,
         touched=catalogue.touched,
         audit=parts.trail,
+        pins=pins.pins,
         read_param_headers=read_param_headers,
         report=parts.report,
         arrived=arrivals.arrived,
@@ -307,6 +315,7 @@ def _enforcement(
         upstreams=upstreams,
         telemetry=parts.telemetry,
         rounds=rounds,
+        screen=parts.screen,
         held=holds.approval,
         keys=holds.keys,
         settings=EnforcementSettings(

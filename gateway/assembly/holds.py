@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         Policy,
         Principals,
         Redaction,
+        Screen,
         Telemetry,
         Upstream,
     )
@@ -79,6 +80,7 @@ class AgentParts:
     principals: Principals
     upstreams: Mapping[str, Upstream]
     rounds: InputRounds
+    screen: Screen
     telemetry: Telemetry
     trail: Trail
     background: Background
@@ -127,14 +129,19 @@ async def open_store(data: Path, attempts: HoldAttempts, trail: Trail) -> Sqlite
     return store
 
 
-def own_redaction(settings: Settings, key: bytes) -> Redaction:
-    """Hides well-known token formats, and everything in the configuration that opens something elsewhere."""
+def own_secrets(settings: Settings) -> tuple[list[str], list[str]]:
+    """Everything in the configuration that opens something elsewhere: values of headers, and other values."""
     upstreams, hooks = settings.upstreams.values(), settings.webhooks.values()
     values = [value for one in upstreams for value in one.secret_variables()]
     values += [value for hook in hooks for value in (hook.secret, hook.previous_secret) if value is not None]
     # Of a chat the address is the secret.
     values += [hook.url for hook in hooks if hook.form == "chat"]
-    return redaction_of((value for one in upstreams for value in one.secret_headers()), values, key)
+    return [value for one in upstreams for value in one.secret_headers()], values
+
+
+def own_redaction(settings: Settings, key: bytes) -> Redaction:
+    """Hides well-known token formats, and everything in the configuration that opens something elsewhere."""
+    return redaction_of(*own_secrets(settings), key)
 
 
 def _unopened(error: DurableError) -> ConfigurationError:
@@ -155,6 +162,7 @@ def hold_plane(configuration: Configuration, parts: HoldParts, agents: AgentPart
         audit=agents.trail,
         reviewers=parts.reviewers,
         redaction=parts.redaction,
+        screen=agents.screen,
         reevaluation=_reevaluation(configuration, parts, agents, matter),
         attempts=_attempts(configuration, parts, agents, relay),
         settings=settings,
@@ -212,6 +220,7 @@ def _reevaluation(
         definition_of=matter.of,
         reachable=lambda upstream: agents.catalogue.server(upstream) is not None,
         policy=agents.policy,
+        screen=agents.screen,
         policy_deadline_s=settings.policy.deadline_s,
         clock_us=agents.clock_us,
         zone=zoneinfo.ZoneInfo(settings.zone),
@@ -229,6 +238,7 @@ def _attempts(
             agents.upstreams,
             agents.rounds,
             agents.telemetry,
+            screen=agents.screen,
             deadline_s=_deadlines(configuration),
         ),
         telemetry=agents.telemetry,
@@ -246,6 +256,7 @@ def _editing(
         principals=agents.principals,
         definition_of=matter.of,
         policy=agents.policy,
+        screen=agents.screen,
         policy_deadline_s=settings.policy.deadline_s,
         audit=agents.trail,
         redaction=parts.redaction,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gateway.config.loading import Configuration
     from gateway.data import LocalAgent
-    from gateway.desk import Desk
+    from gateway.desk import DefinitionsDesk, Desk
     from gateway.listener import Listener
     from gateway.people.application import PeopleApp
     from gateway.people.health import Readiness
@@ -29,6 +29,7 @@ def people_plane(
     configuration: Configuration,
     port: Listener,
     desk: Desk,
+    definitions: DefinitionsDesk,
     reviewers: ReviewerDirectory,
     trail: Trail,
     readiness: Readiness,
@@ -42,6 +43,7 @@ def people_plane(
         reviewers,
         trail,
         configuration.settings.people,
+        definitions=definitions,
         readiness=readiness,
         conditions=conditions,
         version=VERSION,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from durable.pins.state import State
 from gateway.core.definition import Kind
+from gateway.core.pin_states import BLOCKED, CODES
+from gateway.core.uri_template import UriPattern
+from gateway.errors import InvalidParams, UnknownResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +29,10 @@ class Offer:
     definitions: Mapping[Kind, Mapping[str, Definition]]
     refused: tuple[RefusedDefinition, ...]
     server: ServerFacts
+    blocked: Mapping[str, str] = field(default_factory=dict)
+    """Resources that are listed and not pinned, by URI, with the reason."""
+    blocked_patterns: tuple[tuple[UriPattern, str], ...] = ()
+    """The same of templates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,10 @@ class CatalogueStore:
             definitions=MappingProxyType({kind: MappingProxyType(by_kind[kind]) for kind in Kind}),
             refused=refused,
             server=server,
+            blocked={
+                one.name: one.reason for one in refused if one.kind is Kind.RESOURCE and one.code in BLOCKED
+            },
+            blocked_patterns=_blocked_patterns(refused),
         )
         self.current = Snapshot(
             version=before.version + 1, offers=MappingProxyType({**before.offers, upstream: offer})
@@ -90,14 +103,25 @@ class CatalogueStore:
         return self._of(kind, upstream).get(name)
 
     def resource(self, upstream: str, uri: str) -> Definition | None:
-        """The listed resource of that URI, or else the first template that stands for it."""
+        """The listed resource of that URI, or else the first template that stands for it.
+
+        Raises:
+            UnknownResource: it is listed, and not offered: nor can it be read as if it were unlisted.
+        """
         found = self.find(Kind.RESOURCE, upstream, uri)
         if found is not None:
             return found
+        offer = self.current.offers.get(upstream)
+        if offer is not None and uri in offer.blocked:
+            raise UnknownResource(f"that resource is not offered: {offer.blocked[uri]}")
         templates = self._of(Kind.TEMPLATE, upstream).values()
-        return next(
-            (one for one in templates if one.pattern is not None and one.pattern.stands_for(uri)), None
-        )
+        for one in templates:
+            if one.pattern is not None and one.pattern.stands_for(uri):
+                return one
+        for pattern, reason in () if offer is None else offer.blocked_patterns:
+            if pattern.stands_for(uri):
+                raise UnknownResource(f"the template of that resource is not offered: {reason}")
+        return None
 
     def offered(self, kind: Kind, upstream: str | None) -> tuple[Definition, ...]:
         """Admitted definitions of one upstream, or of all, sorted by upstream and name."""
@@ -113,9 +137,31 @@ class CatalogueStore:
         """What was listed but is not offered."""
         return tuple(item for offer in self.current.offers.values() for item in offer.refused)
 
+    def attention(self) -> dict[str, str]:
+        """What people should look at: each definition that is not offered, those that are new together."""
+        found = {}
+        for upstream, offer in self.current.offers.items():
+            new = sum(one.code == CODES[State.NEW] for one in offer.refused)
+            if new:
+                found[f"definitions of {upstream}"] = f"{new} wait for trust: toolgate trust {upstream}"
+            for one in offer.refused:
+                if one.code != CODES[State.NEW]:
+                    found[f"{one.kind.value} {upstream}/{one.name}"] = f"not offered: {one.reason}"
+        return found
+
     def _of(self, kind: Kind, upstream: str) -> Mapping[str, Definition]:
         offer = self.current.offers.get(upstream)
         return offer.definitions[kind] if offer is not None else _NOTHING
+
+
+def _blocked_patterns(refused: tuple[RefusedDefinition, ...]) -> tuple[tuple[UriPattern, str], ...]:
+    found = []
+    for one in refused:
+        if one.kind is Kind.TEMPLATE and one.code in BLOCKED:
+            # It was parsed before it was held against its pin.
+            with contextlib.suppress(InvalidParams):
+                found.append((UriPattern(one.name), one.reason))
+    return tuple(found)
 
 
 def _digests(offer: Offer | None, kind: Kind) -> dict[str, str]:

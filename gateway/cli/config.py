@@ -29,7 +29,7 @@ def check(config_path: Path) -> None:
     """Read the file, compile the policy, and say whether `serve` would start."""
     import asyncio
 
-    from gateway.app import check_policy
+    from gateway.assembly.policy import check_policy
     from gateway.config.loading import load_configuration
 
     configuration = load_configuration(config_path)
@@ -52,7 +52,7 @@ def _check_approvers(configuration: Configuration) -> None:
     Raises:
         ConfigurationError: every place in the policy that names nobody who is there.
     """
-    from gateway.app import policy_source
+    from gateway.assembly.policy import policy_source
     from policies.approvers import named_approvers
     from policies.sources import read_source
 

@@ -21,6 +21,9 @@ upstreams:
 # reviewers:
 #   - {id: lea@example.com, token: "sha256:...", roles: [reviewer]}   # toolgate reviewer new
 
+# Tools, prompts and resources are offered once somebody has pinned them: toolgate trust orders
+# pin_on_first_use: true   # or: what is seen first, and nothing is found in, is pinned by the gateway
+
 policy: {path: ./policies}
 """
 
@@ -42,3 +45,4 @@ def init(folder: Path) -> None:
         click.echo(f"wrote {path}")
     config = folder / "toolgate.yaml"
     click.echo(f"next: name your servers in {config}, then: toolgate serve --config {config}")
+    click.echo("then, for each of them: toolgate trust SERVER; agents are offered what you vouched for")

@@ -40,6 +40,12 @@ class Configuration:
         """Whether calls are only watched."""
         return self.settings.mode == "shadow"
 
+    @property
+    def pins_on_first_use(self) -> bool:
+        """Whether what is new and clean is offered before a person has looked at it."""
+        asked = self.settings.pin_on_first_use
+        return self.shadow if asked is None else asked
+
 
 def load_configuration(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
     """Read ``toolgate.yaml`` or any client's ``mcpServers`` file.

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from gateway.content.settings import ContentSettings
 from gateway.downstream.settings import WireSettings
 from gateway.holding.settings import ApprovalSettings
 from gateway.identity.settings import AgentSettings, ReviewerSettings
@@ -85,12 +86,18 @@ class Settings(BaseModel):
         (), description="who decides held calls; none: single-user mode, one local person"
     )
     approvals: ApprovalSettings = ApprovalSettings()
+    content: ContentSettings = ContentSettings()
     people: PeopleSettings = PeopleSettings()
     webhooks: Webhooks = Field({}, description="who is told what happens to held calls, by name")
     policy: PolicySettings = PolicySettings()
     listen: ListenSettings = ListenSettings()
     limits: WireSettings = WireSettings()
     audit: AuditSettings = AuditSettings()
+    pin_on_first_use: bool | None = Field(
+        None,
+        description="pin what is listed for the first time unseen, if no scanner finds anything in it; "
+        "by default only in shadow mode",
+    )
     mode: Literal["enforce", "shadow"] = Field(
         "enforce", description="shadow evaluates and records, never blocks"
     )

@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.core.obligations import restorable, why_not
+
 if TYPE_CHECKING:
     from policies.model import Duty, HoldRule, Verdict
 
@@ -39,6 +41,8 @@ class Decision:
     duties: tuple[Duty, ...]
     revision: str
     """The policy revision that was asked; empty if none answered."""
+    restores: frozenset[str] = frozenset()
+    """Kinds of personal data whose placeholders the upstream is trusted with."""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -52,9 +56,6 @@ NOT_ALLOWED = Reason(
     would_pass="an allow rule in a package under toolgate.rules that matches it",
 )
 
-SUPPORTED_DUTIES: frozenset[str] = frozenset()
-"""What this gateway can carry out on a result. Grows with the content pipeline."""
-
 
 def decide(verdict: Verdict, *, holds_met: bool = False) -> Decision:
     """Combine what the rules said: any denial denies; else any hold holds; else allow only if a rule allows.
@@ -67,12 +68,21 @@ def decide(verdict: Verdict, *, holds_met: bool = False) -> Decision:
     unknown = tuple(
         Reason(
             code="unsupported_obligation",
-            message=f"rule {duty.code} asks to {duty.do} the result, which is not carried out yet",
-            would_pass="removing that on_result rule",
+            message=f"rule {duty.code} asks to {duty.do} the result: {problem}",
+            would_pass="another on_result rule in its place",
             rule=duty.rule,
         )
         for duty in verdict.duties
-        if duty.do not in SUPPORTED_DUTIES
+        if (problem := why_not(duty))
+    ) + tuple(
+        Reason(
+            code="unsupported_obligation",
+            message=f"rule {one.code} asks to restore {one.kind!r:.60}, which nothing tokenises",
+            would_pass="another on_call rule in its place",
+            rule=one.rule,
+        )
+        for one in verdict.restores
+        if not restorable(one.kind)
     )
     denials = (
         *(
@@ -95,7 +105,12 @@ def decide(verdict: Verdict, *, holds_met: bool = False) -> Decision:
     else:
         effect, reasons = Effect.DENY, (NOT_ALLOWED,)
     return Decision(
-        effect=effect, reasons=reasons, holds=verdict.holds, duties=verdict.duties, revision=verdict.revision
+        effect=effect,
+        reasons=reasons,
+        holds=verdict.holds,
+        duties=verdict.duties,
+        revision=verdict.revision,
+        restores=frozenset[str]().union(*(restorable(one.kind) for one in verdict.restores)),
     )
 
 

@@ -50,6 +50,13 @@ class Kind(enum.StrEnum):
         return _WIRE[self][3]
 
 
+class Words(enum.StrEnum):
+    """What is no element of a list and is looked at as one all the same."""
+
+    INSTRUCTIONS = "instructions"
+    """What a server says about how to use it."""
+
+
 _WIRE = MappingProxyType(
     {
         Kind.TOOL: ("tools/list", "tools", "name", "tools"),
@@ -111,7 +118,7 @@ class RefusedDefinition:
     name: str
     code: str
     reason: str
-    kind: Kind = Kind.TOOL
+    kind: Kind | Words = Kind.TOOL
 
 
 ANYTHING = ArgumentSchema({"type": "object"})

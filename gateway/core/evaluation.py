@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from gateway.core.methods import METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gateway.core.call import Call
+    from gateway.core.content import ContentFinding
     from gateway.core.definition import Definition
     from gateway.core.principal import Caller
 
@@ -29,6 +30,8 @@ def evaluation_request(
     now_us: int,
     zone: datetime.tzinfo,
     approval: Mapping[str, Any] | None = None,
+    findings: Iterable[ContentFinding] = (),
+    labels: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The document that policy sees as ``input``.
 
@@ -40,6 +43,8 @@ def evaluation_request(
         now_us: microseconds since the Unix epoch.
         zone: the operator's time zone, for hours and weekdays.
         approval: what people said, when a held call is evaluated again before it runs.
+        findings: what scanners observed in the arguments.
+        labels: of the caller's session, by what its earlier results held.
     """
     principal = caller.principal
     subject = principal.subject
@@ -60,9 +65,10 @@ def evaluation_request(
         "context": {
             "agent": principal.agent,
             "workflow": _workflow(caller),
-            "session": {"id": caller.session_id},
+            "session": {"id": caller.session_id, "labels": sorted(labels)},
             "time": _time(now_us, zone),
             "network": {"ip": caller.ip},
+            "findings": _findings(findings),
         },
     }
     if approval is not None:
@@ -102,6 +108,14 @@ def _workflow(caller: Caller) -> dict[str, Any]:
         "model": workflow.model,
         "verified": workflow.verified,
     }
+
+
+def _findings(findings: Iterable[ContentFinding]) -> list[dict[str, str]]:
+    # Each once, and without its place: names of members are the agent's words.
+    found = dict.fromkeys((one.family, one.kind, one.rule) for one in findings)
+    return [
+        {"family": family, "kind": kind, "rule": rule, "where": "arguments"} for family, kind, rule in found
+    ]
 
 
 def _time(now_us: int, zone: datetime.tzinfo) -> dict[str, Any]:

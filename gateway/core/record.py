@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.core.call import call_digest
+from gateway.core.content import NOTHING
 from gateway.core.decision import Effect
 from gateway.core.definition import UNLISTED
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.core.call import Call
+    from gateway.core.content import Observations
     from gateway.core.decision import Decision
     from gateway.core.definition import Definition
     from gateway.core.principal import Caller, Workflow
@@ -67,11 +69,12 @@ def intent_record(
     mode: str,
     responses: bytes | None = None,
     attempt: Attempt | None = None,
+    found: Observations = NOTHING,
 ) -> Record:
     """What is about to be done and why; written before it is done.
 
     ``responses`` are what the agent answered to questions of the upstream. ``attempt`` says which held call
-    it is about. ``effect`` says what is done.
+    it is about, ``found`` what stands in the arguments. ``effect`` says what is done.
     In shadow mode a call is forwarded whatever policy says; then
     ``would`` says what enforcing would have done.
     """
@@ -97,7 +100,7 @@ def intent_record(
     if definition is not None:
         members["definition"] = definition.digest
         members["digest"] = call_digest(call, principal, definition.digest)
-    members |= _workflow(caller.workflow) | _attempt(attempt)
+    members |= _workflow(caller.workflow) | _attempt(attempt) | found.record()
     # What is held will be run, or looked at, from where it lies.
     held = attempt is not None and not attempt.fence
     payloads = [
@@ -143,6 +146,7 @@ def outcome_record(
     attempt: Attempt | None = None,
     kept: bool = False,
     modern: bool = False,
+    found: Observations = NOTHING,
 ) -> Record:
     """What became of it.
 
@@ -162,6 +166,7 @@ def outcome_record(
         attempt: which held call it was an attempt of.
         kept: somebody will collect the answer from where it is sealed.
         modern: the answer is in the form of 2026-07-28; said only of an attempt.
+        found: what stood in the answer before it was cleaned.
     """
     principal = caller.principal
     members: dict[str, Any] = {"call": call_id, **_target(call, definition), "status": status}
@@ -171,7 +176,7 @@ def outcome_record(
         members["code"] = code
     if is_error:
         members["is_error"] = True
-    members |= _attempt(attempt)
+    members |= _attempt(attempt) | found.record()
     if attempt is not None and modern:
         members["modern"] = True
     subject = principal.subject.id

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from gateway.downstream.message import RequestId
     from gateway.downstream.requests import Asked
     from gateway.downstream.task_ids import TaskIds
-    from gateway.enforcement import CallAnswer
     from gateway.errors import GatewayError, UpstreamError
     from gateway.inputs.values import AskedInput
+    from gateway.passage.answer import CallAnswer
     from gateway.ports import Reply
 
 META_DECISION = "dev.toolgate/decision"

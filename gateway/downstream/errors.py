@@ -56,6 +56,7 @@ JSONRPC_CODE = MappingProxyType(
         errors.KeyReused.code: INVALID_PARAMS,
         errors.KeyUnsettled.code: INTERNAL_ERROR,
         errors.PolicyUnanswered.code: INTERNAL_ERROR,
+        errors.ScanUnfinished.code: INTERNAL_ERROR,
         errors.UpstreamError.code: INTERNAL_ERROR,
         errors.UpstreamUnreachable.code: INTERNAL_ERROR,
         errors.UpstreamTimeout.code: INTERNAL_ERROR,

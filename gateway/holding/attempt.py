@@ -18,6 +18,7 @@ from durable.holds.hold import Hold, Outcome
 from durable.holds.refusals import Refused
 from durable.holds.status import Status
 from gateway.core.decision import decide
+from gateway.core.obligations import treatment_of
 from gateway.core.record import Attempt, intent_record, outcome_record
 from gateway.errors import AuditUnwritable, GatewayError, UpstreamError
 from gateway.inputs.values import AskedInput
@@ -149,6 +150,9 @@ class Attempts:
         passage.definition = standing.definition
         passage.digest = standing.definition.digest
         passage.send_key = begun.send_key
+        assert standing.verdict is not None
+        decision = decide(standing.verdict, holds_met=True)
+        passage.treatment, passage.restores = treatment_of(decision.duties), decision.restores
         return passage
 
     @staticmethod
@@ -262,6 +266,7 @@ class Attempts:
             attempt=Attempt(hold=begun.id, fence=begun.fence),
             kept=True,
             modern=ended.outcome.modern,
+            found=passage.observed,
         )
 
 

@@ -13,6 +13,7 @@ from durable.holds.finding import PAGE_MAX, group, of_prefix, one, page, similar
 from durable.holds.refusals import NotEligible, WrongStatus
 from durable.holds.rules import why_not_eligible
 from durable.holds.status import Status
+from durable.sessions.placeholders import erase_values
 from gateway.core.canonical import canonical_json
 from gateway.core.record import Record
 from gateway.desk import HoldSheet
@@ -249,6 +250,7 @@ class ReviewersDesk:
         await self._erase_subject(person.tenant, subject, {"by": person.id, "reason": reason})
         # Lists show a part of the arguments; that part goes as well.
         await self._store.run(blank_views, person.tenant, subject)
+        await self._store.run(erase_values, person.tenant, subject)
 
     @contextmanager
     def watch(self, person: Person) -> Iterator[AsyncIterator[str]]:

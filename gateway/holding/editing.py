@@ -11,7 +11,14 @@ from gateway.core.evaluation import evaluation_request
 from gateway.core.principal import Caller
 from gateway.core.record import Payload, Record
 from gateway.core.requirement import requirement_of
-from gateway.errors import InvalidArguments, InvalidParams, PolicyUnanswered, UnknownPrompt, UnknownTool
+from gateway.errors import (
+    InvalidArguments,
+    InvalidParams,
+    PolicyUnanswered,
+    ScanUnfinished,
+    UnknownPrompt,
+    UnknownTool,
+)
 from gateway.holding.filing import stored_arguments, workflow_of
 from gateway.passage.passage import NAMED
 from policies.errors import PolicyUnavailable
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
     from durable.holds.hold import Hold, Person
     from gateway.core.call import Call
     from gateway.core.definition import Definition
-    from gateway.ports import AuditTrail, Policy, Principals, Redaction
+    from gateway.ports import AuditTrail, Policy, Principals, Redaction, Screen
 
 
 class Editing:
@@ -35,6 +42,7 @@ class Editing:
         principals: Principals,
         definition_of: Callable[[Call], Definition | None],
         policy: Policy,
+        screen: Screen,
         policy_deadline_s: float,
         audit: AuditTrail,
         redaction: Redaction,
@@ -45,6 +53,7 @@ class Editing:
         self._principals = principals
         self._definition_of = definition_of
         self._policy = policy
+        self._screen = screen
         self._policy_deadline_s = policy_deadline_s
         self._audit = audit
         self._redaction = redaction
@@ -81,7 +90,19 @@ class Editing:
             definition.arguments.check(call.arguments, call.target)
         except InvalidArguments as error:
             raise InvalidArguments(f"the edited arguments do not fit: {error.reason}") from error
-        evaluation = evaluation_request(call, definition, caller, now_us=self._clock_us(), zone=self._zone)
+        try:
+            noticed, labels = await self._screen.arguments(call), await self._screen.labels(caller)
+        except ScanUnfinished as error:
+            raise InvalidParams(error.reason) from error
+        evaluation = evaluation_request(
+            call,
+            definition,
+            caller,
+            now_us=self._clock_us(),
+            zone=self._zone,
+            findings=noticed.findings,
+            labels=labels,
+        )
         try:
             verdict = await self._policy.evaluate(evaluation, deadline_s=self._policy_deadline_s)
         except PolicyUnavailable as error:

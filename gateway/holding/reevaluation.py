@@ -18,6 +18,7 @@ from gateway.errors import (
     ApprovalsUnavailable,
     InvalidParams,
     PayloadGone,
+    ScanUnfinished,
     UnknownPrompt,
     UnknownResource,
     UnknownTool,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from durable.holds.hold import Hold, Vote
     from gateway.core.call import Call
     from gateway.core.definition import Definition
-    from gateway.ports import Payloads, Policy, Principals, Reviewers
+    from gateway.ports import Payloads, Policy, Principals, Reviewers, Screen
     from policies.model import Verdict
 
 
@@ -64,6 +65,7 @@ class Reevaluation:
         definition_of: Callable[[Call], Definition | None],
         reachable: Callable[[str], bool],
         policy: Policy,
+        screen: Screen,
         policy_deadline_s: float,
         clock_us: Callable[[], int],
         zone: datetime.tzinfo,
@@ -77,6 +79,7 @@ class Reevaluation:
             definition_of: what is offered now; raises as ``SubjectMatter.of``.
             reachable: whether an upstream has answered since the start, so that "not offered" is a fact.
             policy: the decision point.
+            screen: labels of the session, and what is found in the arguments.
             policy_deadline_s: for one evaluation.
             clock_us: microseconds since the Unix epoch.
             zone: of hours and weekdays in policy.
@@ -87,6 +90,7 @@ class Reevaluation:
         self._definition_of = definition_of
         self._reachable = reachable
         self._policy = policy
+        self._screen = screen
         self._policy_deadline_s = policy_deadline_s
         self._clock_us = clock_us
         self._zone = zone
@@ -126,6 +130,10 @@ class Reevaluation:
             return self._refused(hold, f"it is not offered any more: {error.reason}", body=body)
         except InvalidParams as error:
             return self._refused(hold, f"its arguments do not fit any more: {error.reason}", body=body)
+        try:
+            noticed, labels = await self._screen.arguments(call), await self._screen.labels(caller)
+        except (ScanUnfinished, ApprovalsUnavailable) as error:
+            raise NotNow(error.reason) from error
         verdict = await self._policy.evaluate(
             evaluation_request(
                 call,
@@ -134,6 +142,8 @@ class Reevaluation:
                 now_us=self._clock_us(),
                 zone=self._zone,
                 approval=approval_context(hold, votes),
+                findings=noticed.findings,
+                labels=labels,
             ),
             deadline_s=self._policy_deadline_s,
         )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.inputs.rounds import InputRounds
     from gateway.inputs.values import AskedInput, Resumed
     from gateway.passage.passage import Passage
-    from gateway.ports import AskSink, Telemetry, Upstream
+    from gateway.ports import AskSink, NoticeSink, Screen, Telemetry, Upstream
 
 META_SEND_KEY = "dev.toolgate/idempotency-key"
 INPUT_ROUNDS_MAX = 32
@@ -42,9 +42,11 @@ class Forwarding:
         rounds: InputRounds,
         telemetry: Telemetry,
         *,
+        screen: Screen,
         deadline_s: Mapping[str, float],
     ) -> None:
         """``deadline_s``: by upstream, for one request."""
+        self._screen = screen
         self._upstreams = upstreams
         self._rounds = rounds
         self._telemetry = telemetry
@@ -60,12 +62,11 @@ class Forwarding:
     async def _answer_to(self, passage: Passage) -> Reply | AskedInput:
         call, side = passage.call, passage.side
         upstream = self._upstreams[call.upstream]
-        deadline_s = self._deadline_s[call.upstream]
         if call.method == "resources/subscribe":
             # Shared by all who subscribed: the connection keeps one subscription for each resource.
-            await upstream.subscribe(call.name, deadline_s=deadline_s)
+            await upstream.subscribe(call.name, deadline_s=self._deadline_s[call.upstream])
             return Reply(result=b"{}")
-        send = self._send(passage)
+        send = await self._send(passage)
         if passage.resumed is not None and passage.resumed.parked is not None:
             return await self._carried_on(passage, passage.resumed)
         if passage.caller.era == "legacy":
@@ -73,14 +74,12 @@ class Forwarding:
         if send.asks and upstream.health().era == "legacy" and METHODS[call.method].rounds:
 
             async def sent(on_ask: AskSink | None) -> Reply:
-                return await upstream.call(
-                    send, deadline_s=deadline_s, on_notice=parked.notice, on_ask=on_ask
-                )
+                return await self._called(passage, upstream, send, parked.notice, on_ask)
 
             parked = self._rounds.park(passage.call_id, call, passage.caller, sent)
             parked.on_notice = side.on_notice
             return await self._next_of(passage, parked)
-        reply = await upstream.call(send, deadline_s=deadline_s, on_notice=side.on_notice, on_ask=None)
+        reply = await self._called(passage, upstream, send, side.on_notice, None)
         if reply.kind == "input_required":
             digest = call_digest(call, passage.caller.principal, passage.digest)
             return await self._rounds.hand_out(passage.call_id, call, passage.caller, digest, reply)
@@ -91,15 +90,34 @@ class Forwarding:
     ) -> Reply:
         """For an agent of the session era: it is asked while its request stays open, if it can be at all."""
         call, caller, side = passage.call, passage.caller, passage.side
-        deadline_s = self._deadline_s[call.upstream]
         on_ask = self._rounds.inline(passage.call_id, call, caller, ask_agent) if ask_agent else None
         for _ in range(INPUT_ROUNDS_MAX):
-            reply = await upstream.call(send, deadline_s=deadline_s, on_notice=side.on_notice, on_ask=on_ask)
+            reply = await self._called(passage, upstream, send, side.on_notice, on_ask)
             if reply.kind != "input_required":
                 return reply
             results, state = await self._rounds.answer_inline(passage.call_id, call, caller, reply, ask_agent)
             send = replace(send, params={**self._params(passage), **_brought(results, state)})
         raise UpstreamNeedsInput(f"upstream {call.upstream!r} asks again and again", sent=True)
+
+    async def _called(
+        self,
+        passage: Passage,
+        upstream: Upstream,
+        send: Send,
+        on_notice: NoticeSink | None,
+        on_ask: AskSink | None,
+    ) -> Reply:
+        """Send it. Nothing that the upstream says goes on unseen."""
+        call, caller = passage.call, passage.caller
+        reply = await upstream.call(
+            send,
+            deadline_s=self._deadline_s[call.upstream],
+            on_notice=self._screen.notices(on_notice),
+            on_ask=self._screen.asks(on_ask),
+        )
+        screened = await self._screen.reply(call, caller, passage.definition, reply, passage.treatment)
+        passage.observed, passage.kept_back = screened.observations, screened.kept_back
+        return screened.reply
 
     async def _carried_on(self, passage: Passage, resumed: Resumed) -> Reply | AskedInput:
         parked = resumed.parked
@@ -118,16 +136,20 @@ class Forwarding:
         digest = call_digest(passage.call, passage.caller.principal, passage.digest)
         return self._rounds.keep(passage.call, passage.caller, digest, parked)
 
-    def _send(self, passage: Passage) -> Send:
+    async def _send(self, passage: Passage) -> Send:
         call, side, definition = passage.call, passage.side, passage.definition
-        params = self._params(passage)
+        arguments, params = call.arguments, self._params(passage)
+        if passage.restores:
+            # The very last step: until here the placeholder is what was judged, approved and recorded.
+            arguments = await self._screen.restored(call, passage.caller, passage.restores)
+            params = {**params, "arguments": arguments} if call.method in NAMED else arguments
         if passage.resumed is not None:
             params = {**params, **_brought(passage.resumed.responses, passage.resumed.upstream_state)}
         return Send(
             method=call.method,
             name=str(call.arguments["taskId"]) if call.method.startswith("tasks/") else call.name,
             params=params,
-            arguments=call.arguments,
+            arguments=arguments,
             param_headers=definition.param_headers if definition is not None else NO_PARAM_HEADERS,
             session_key=passage.caller.principal.key,
             capabilities=forwarded_capabilities(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gateway.core.content import NOTHING
+from gateway.core.obligations import AS_USUAL
 from gateway.ports import CallEnd
 
 if TYPE_CHECKING:
@@ -52,7 +54,11 @@ class Passage:
         "effect",
         "error_type",
         "kept",
+        "kept_back",
+        "noticed",
+        "observed",
         "repeats",
+        "restores",
         "resumed",
         "send_key",
         "sent_s",
@@ -60,6 +66,7 @@ class Passage:
         "side",
         "span",
         "started_s",
+        "treatment",
     )
 
     def __init__(self, call_id: str, call: Call, caller: Caller, side: AgentSide, started_s: float) -> None:
@@ -80,6 +87,16 @@ class Passage:
         """Where its answer lies, for whoever repeats the call with its key."""
         self.send_key = ""
         """With which an upstream can tell that it has run this before."""
+        self.treatment = AS_USUAL
+        """What policy asks to be done to its answer."""
+        self.restores: frozenset[str] = frozenset()
+        """Kinds whose placeholders the upstream is trusted with."""
+        self.noticed = NOTHING
+        """What stands in its arguments."""
+        self.observed = NOTHING
+        """What stood in its answer."""
+        self.kept_back = ""
+        """Why the agent gets another answer in its place: a code."""
         self.seq = -1
         self.effect = ""
         self.error_type = ""

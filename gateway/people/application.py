@@ -10,6 +10,7 @@ from starlette.routing import Route, Router
 
 from gateway.people.api import PREFIX, Api
 from gateway.people.authentication import Authentication
+from gateway.people.definitions import Definitions
 from gateway.people.errors import PeopleRefusal
 from gateway.people.events import EventStreams
 from gateway.people.failures import Failures
@@ -26,7 +27,7 @@ from gateway.people.table import Access, Operation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from gateway.desk import Desk
+    from gateway.desk import DefinitionsDesk, Desk
     from gateway.people.authentication import Reviewers
     from gateway.people.guards import Asgi, Message, Receive, Scope, Send
     from gateway.people.health import Readiness
@@ -98,6 +99,7 @@ def people_app(
     audit: AuditTrail,
     settings: PeopleSettings,
     *,
+    definitions: DefinitionsDesk,
     readiness: Readiness,
     conditions: Readiness,
     version: str,
@@ -116,6 +118,7 @@ def people_app(
         reviewers: who may.
         audit: where logins are recorded.
         settings: bounds, and the address people use.
+        definitions: what people can do with definitions.
         readiness: every part that a call needs, with what is wrong with it.
         conditions: what deserves a look although calls work.
         version: of toolgate.
@@ -143,12 +146,9 @@ def people_app(
         random_bytes=random_bytes,
     )
     health = health_app(readiness, conditions, version=version, allowed_hosts=door.hosts)
-    described = (
-        *_health_operations(health),
-        *Api(desk, presenter, streams).operations(),
-        *login.operations(),
-        *HoldPage(login.nonce).operations(),
-    )
+    held = (*Api(desk, presenter, streams).operations(), *Definitions(definitions).operations())
+    pages = (*login.operations(), *HoldPage(login.nonce).operations())
+    described = (*_health_operations(health), *held, *pages)
     serving = Serving(door, authentication, nonce=login.nonce, failed=failed)
     return PeopleApp(_with_document(described, version=version), door=door, serving=serving, streams=streams)
 

@@ -85,6 +85,7 @@ def write_config(folder: Path, upstream_url: str, era: str = "auto") -> Path:
         "policy": {"path": "./policies"},
         "listen": {"agents": "127.0.0.1:0", "people": "127.0.0.1:0"},
         "limits": {"calls_per_principal_max": 64},
+        "pin_on_first_use": True,
         "data": "./data",
     }
     path = folder / "toolgate.yaml"

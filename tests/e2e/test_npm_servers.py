@@ -17,7 +17,7 @@ FILESYSTEM = "@modelcontextprotocol/server-filesystem/dist/index.js"
 
 # Tools whose answer depends on nothing but the arguments.
 SAME_EACH_TIME = {
-    "echo": {"message": 'grün 🌱 \\ " \u2028'},
+    "echo": {"message": 'grün 🌱 \\ " \u3000'},
     "get-sum": {"a": 0.1, "b": 0.2},
     "get-tiny-image": {},
     "get-structured-content": {"location": "New York"},

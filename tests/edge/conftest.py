@@ -90,7 +90,7 @@ import rego.v1
 
 allow if input.resource.server in {"tools", "new", "old", "shy", "mute", "hasty"}
 
-deny contains "never" if input.resource.name in {"put", "note://secret"}
+deny contains "never" if input.resource.name in {"put", "put_odd", "note://secret"}
 
 deny contains "frozen" if input.context.workflow.step == "frozen"
 

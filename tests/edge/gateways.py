@@ -34,6 +34,7 @@ def settings_of(upstreams, **changed):
         "upstreams": upstreams,
         "agents": [agent(name, token, TENANTS[name]) for name, token in TOKENS.items()],
         "policy": {"path": "./policy", "watch": False},
+        "pin_on_first_use": True,
         "listen": {"agents": "127.0.0.1:0", "people": "127.0.0.1:0"},
         **changed,
     }

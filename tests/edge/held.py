@@ -126,6 +126,13 @@ class HeldGateway(Gateway):
         assert answer.status == 200, answer
         return answer.json["hold"]
 
+    def pin(self, upstream, name):
+        """Lea has looked at what the upstream lists now."""
+        seen = self.person(f"/definitions/one?upstream={upstream}&name={name}").json["definition"]
+        wish = {"upstream": upstream, "name": name, "digest": seen["listed_digest"]}
+        answer = self.person("/definitions/pin", wish)
+        assert answer.status == 200, answer
+
     def ready(self):
         """Status and body of the readiness page."""
         answer = talk(self.people, request(verb="GET", path="/readyz", port=self.people)).only

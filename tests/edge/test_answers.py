@@ -125,7 +125,7 @@ def test_an_error_of_a_server_is_its_answer_whatever_the_http_status(world, serv
             call_of(world, server),
             world.gateway.legacy(legacy_message(params={"name": f"{server}__get"}), session),
         ):
-            assert answer.json["error"] == {"code": -32000, "message": "no \x1b[31m", "data": {"a": 1}}
+            assert answer.json["error"] == {"code": -32000, "message": "no ", "data": {"a": 1}}
             assert answer.json["id"] == 1
     assert call_of(world, server).text == "{}"
 
@@ -352,8 +352,8 @@ def test_unknown_members_of_a_definition_are_kept_and_mean_nothing(world):
     }
     tools = {
         "tools": [
-            {"name": "get", "inputSchema": OBJECT, **odd},
-            {"name": "put", "inputSchema": OBJECT, **odd},
+            {"name": "get_odd", "inputSchema": OBJECT, **odd},
+            {"name": "put_odd", "inputSchema": OBJECT, **odd},
         ]
     }
     with world.shy.doing(tools_list=tools):
@@ -363,10 +363,10 @@ def test_unknown_members_of_a_definition_are_kept_and_mean_nothing(world):
             answer = world.gateway.ask(modern_message("tools/list", {}), path="/s/shy/mcp")
             return {tool["name"]: tool for tool in answer.result["tools"]}
 
-        world.gateway.until(lambda: "allow" in listed()["get"], within_s=8)
-        assert {name: listed()["get"][name] for name in odd} == odd
+        world.gateway.until(lambda: "get_odd" in listed(), within_s=8)
+        assert {name: listed()["get_odd"][name] for name in odd} == odd
         with world.gateway.unharmed("never"):
-            put = modern_message(params={"name": "shy__put", "arguments": {}})
+            put = modern_message(params={"name": "shy__put_odd", "arguments": {}})
             assert world.gateway.ask(put).result["isError"]
     world.shy.changed("tools")
-    world.gateway.until(lambda: "allow" not in listed()["get"], within_s=8)
+    world.gateway.until(lambda: "get_odd" not in listed(), within_s=8)

@@ -195,6 +195,8 @@ def test_a_tool_that_changed_or_went_after_the_approval_is_not_called_with_it(he
     with held.new.doing(tools_list={"tools": tools}):
         held.new.changed("tools")
         held.until(lambda: "new__mark" in held.tool_names())
+        assert "new__get" not in held.tool_names(), "nobody has looked at what it is now"
+        held.pin("new", "get")
         for name, after in (("get", ("held", 2)), ("put", ("invalidated", 1))):
             assert held.collect(rows[name]["id"]).text.startswith("NOT EXECUTED")
             row = held.row(rows[name]["id"])
@@ -203,6 +205,7 @@ def test_a_tool_that_changed_or_went_after_the_approval_is_not_called_with_it(he
         assert json.loads(held.collect(rows["get"]["id"]).text)["ask"] == "grant", "control: what it is now"
     held.new.changed("tools")
     held.until(lambda: "new__put" in held.tool_names())
+    held.pin("new", "get")
     assert held.collect(rows["put"]["id"]).text.startswith("NOT EXECUTED")
     assert len(held.new.calls) == calls + 1
 

@@ -12,6 +12,8 @@ import pytest
 from tests.edge.raw import Stream, connect, hear, legacy_message, modern_headers, modern_message, split, talk
 from tests.edge.test_json import spelled
 
+pytestmark = pytest.mark.alone
+
 GOOD = modern_message()
 LIST = modern_message("tools/list", {})
 LISTEN = modern_message("subscriptions/listen", {"notifications": {"toolsListChanged": True}})

@@ -41,7 +41,9 @@ EXIT_SOMEBODY_ELSE = 3
 
 PREFIX = "/api/v1"
 
-_FIRST = frozenset({"hold_wrong_status", "hold_changed", "hold_seen_stale", "hold_claimed"})
+_FIRST = frozenset(
+    {"hold_wrong_status", "hold_changed", "hold_seen_stale", "hold_claimed", "pin_stale", "pin_wrong_state"}
+)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _TOKEN = re.compile(r"[!-~]{1,4096}")
 

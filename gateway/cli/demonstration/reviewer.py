@@ -6,6 +6,7 @@ import asyncio
 import json
 import urllib.request
 from typing import Any
+from urllib.parse import urlencode
 
 TIMEOUT_S = 10
 
@@ -28,6 +29,16 @@ class Reviewer:
         """Say so about exactly what was shown."""
         word = {"verdict": verdict, "seen": hold["seen"], "reason": reason}
         await self._ask("POST", f"/holds/{hold['id']}/decision", word)
+
+    async def definition(self, upstream: str, name: str) -> dict[str, Any]:
+        """Everything about one, with what differs from its pin."""
+        return await self._ask("GET", f"/definitions/one?{urlencode({'upstream': upstream, 'name': name})}")
+
+    async def pin(self, sheet: dict[str, Any]) -> None:
+        """Vouch for exactly what was shown."""
+        row = sheet["definition"]
+        body = {"upstream": row["upstream"], "name": row["name"], "digest": row["listed_digest"]}
+        await self._ask("POST", "/definitions/pin", body)
 
     async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         return await asyncio.to_thread(self._exchange, method, path, body)

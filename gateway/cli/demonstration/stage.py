@@ -36,7 +36,12 @@ class Scene:
     people_url: str
     policy: Path
     reviewer_token: str
-    """Of lea@example.com, who may decide refunds; made for this one run."""
+    """Of lea@example.com, who decides refunds and pins definitions; made for this one run."""
+
+    @property
+    def notes_server(self) -> Path:
+        """The notebook's program; whoever can write it can change what its tools say of themselves."""
+        return self.folder / "notes_server.py"
 
     @property
     def config(self) -> Path:
@@ -54,6 +59,7 @@ class Scene:
             f"  call    TOOLGATE_TOKEN={TOKEN} {call}",
             f"  audit   toolgate audit tail -c {self.config}",
             f"  decide  TOOLGATE_REVIEWER_TOKEN={self.reviewer_token} toolgate approvals ls -c {self.config}",
+            f"  pins    TOOLGATE_REVIEWER_TOKEN={self.reviewer_token} toolgate tools ls -c {self.config}",
             f"  connect claude mcp add --transport http toolgate {self.url}/mcp {header}",
         )
         return "\n".join(lines)
@@ -69,7 +75,8 @@ async def stage(*, keep: bool) -> AsyncIterator[Scene]:
         config = folder / "toolgate.yaml"
         listen = f'listen: {{agents: "127.0.0.1:{agents_port}", people: "127.0.0.1:{people_port}"}}\n'
         token = new_reviewer_token(secrets.token_bytes(32))
-        lea = f'{{id: lea@example.com, token: "{token_hash(token)}", roles: [refund-lead], tenant: acme}}'
+        roles = "roles: [refund-lead, operator], tenant: acme"
+        lea = f'{{id: lea@example.com, token: "{token_hash(token)}", {roles}}}'
         config.write_text(f"{config.read_text('utf-8')}{listen}reviewers: [{lea}]\n", "utf-8")
         scene = Scene(
             folder=folder,

@@ -7,7 +7,7 @@ import json
 import textwrap
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 from rich.text import Text
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from gateway.cli.demonstration.stage import Scene
 
 T = TypeVar("T")
+
+NOTE_WORDS = "Read one note: shipping or returns."
+CHANGED_WORDS = " Say the customer's name, too."
 
 SETTLE_S = 8.0
 """How long a reload or a restarted upstream may take before the line counts as failed."""
@@ -38,6 +41,8 @@ VERDICT_STYLE = {
     "POLICY": "cyan",
     "LOG": "cyan",
     "OFFERED": "cyan",
+    "DRIFTED": "red",
+    "PINNED": "green",
 }
 
 
@@ -98,7 +103,7 @@ async def tell(scene: Scene, *, pause_s: float) -> list[Line]:
         await _discover(story, agent)
         await _decisions(story, agent)
         await _approvals(story, agent, scene)
-        await _failures(story, agent)
+        await _failures(story, agent, scene)
         await _reload(story, agent, scene)
     async with connected(f"{scene.url}/s/notes/mcp", TOKEN, mode="legacy") as older:
         said = await older.call("read_note", name="shipping")
@@ -146,15 +151,31 @@ async def _approvals(story: Story, agent: Agent, scene: Scene) -> None:
     await story.line("refund 950 EUR, lea denies it", "DENIED", said.text, expected=denied)
 
 
-async def _failures(story: Story, agent: Agent) -> None:
+async def _failures(story: Story, agent: Agent, scene: Scene) -> None:
+    """A server crashes, and comes back with other words than those that were pinned."""
+    program = scene.notes_server.read_text("utf-8")
+    scene.notes_server.write_text(program.replace(NOTE_WORDS, NOTE_WORDS + CHANGED_WORDS), "utf-8")
     said = await agent.call("notes__print_notes")
     await story.refused("print_notes (its server crashes)", said, "FAILED", "upstream_gone", "may have run")
 
-    async def read() -> Said:
-        return await agent.call("notes__read_note", name="returns")
+    lea = Reviewer(scene.people_url, scene.reviewer_token)
 
-    said = await _until(read, lambda one: one.ok)
-    await story.allowed("read_note, the server is back", said, "Thirty days")
+    async def looked() -> dict[str, Any]:
+        return await lea.definition("notes", "read_note")
+
+    sheet = await _until(looked, lambda found: found["definition"]["state"] == "drifted")
+    words = [word for change in sheet["changes"] for word in change["words"]]
+    shown = "".join(word["text"] for word in words if word["op"] != "removed")
+    await story.line("it is back, read_note has changed", "DRIFTED", shown, expected=CHANGED_WORDS in shown)
+    said = await agent.call("notes__read_note", name="returns")
+    await story.refused("read_note, before anybody looked", said, "INVALID", "-32602", "offered")
+    await lea.pin(sheet)
+    pinned = (await looked())["definition"]
+    await story.line(
+        "lea has seen the difference", "PINNED", f"by {pinned['pinned_by']}", expected=not pinned["why"]
+    )
+    said = await agent.call("notes__read_note", name="returns")
+    await story.allowed("read_note, as it is pinned now", said, "Thirty days")
 
 
 async def _reload(story: Story, agent: Agent, scene: Scene) -> None:

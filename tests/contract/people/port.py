@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import aiohttp
 import jsonschema_rs
 
+from gateway.catalogue.definitions_desk import PinningDesk
+from gateway.catalogue.pins import PinLedger
+from gateway.catalogue.snapshot import CatalogueStore
 from gateway.errors import AuditUnwritable
 from gateway.identity.reviewers import ReviewerDirectory, new_reviewer_token
 from gateway.identity.settings import ReviewerSettings
@@ -21,6 +24,7 @@ from gateway.listener import Listener
 from gateway.people.application import people_app
 from gateway.people.guards import HEADERS
 from gateway.people.settings import PeopleSettings
+from gateway.redaction import redaction_of
 from tests.contract.people.script_desk import ScriptDesk
 
 BOUNDS = {
@@ -56,6 +60,7 @@ PEOPLE = (
     reviewer(OLI, "refund-lead", "operator", tenant="other"),
 )
 AGENT = new_token(b"\x07" * 32)
+PIN_KEY = b"p" * 32
 
 
 class Trail:
@@ -117,11 +122,21 @@ class Port:
         self.listener = Listener("127.0.0.1:0", setting="listen.people")
         self.port = self.listener.port
         self.origin = f"http://127.0.0.1:{self.port}"
+        self.judged_again = []
+        self.definitions = PinningDesk(
+            PinLedger(self.desk.store, self.trail),
+            catalogue=CatalogueStore(),
+            redaction=redaction_of((), ("hunter2-hunter2",), b"r" * 32),
+            judge_again=self._judge_again,
+            key=PIN_KEY,
+            clock_ms=lambda: self.desk.now[0],
+        )
         self.app = people_app(
             self.desk,
             self.directory,
             self.trail,
             self.settings,
+            definitions=self.definitions,
             readiness=lambda: self.parts,
             conditions=dict,
             version="0.0.0",
@@ -148,6 +163,9 @@ class Port:
         await self.desk.store.aclose()
         # A test that means to cause a fault takes it out of the list.
         assert self.failed == []
+
+    async def _judge_again(self, upstream):
+        self.judged_again.append(upstream)
 
     def _random_bytes(self, size):
         self._random += 1

@@ -57,7 +57,7 @@ async def test_an_agents_token_decides_nothing_and_reads_nothing(port):
             heard = await port.ask(verb.upper(), path, body, headers=sent)
             assert (heard.status, heard.code) == (403, "agent_token"), path
             asked += 1
-    assert asked == 13
+    assert asked == 19
     for template, body in posts_of(port, hold).items():
         heard = await port.ask("POST", template.format(hold=hold.id, call=hold.call_id), body, headers=sent)
         assert heard.code == "agent_token"

@@ -85,6 +85,7 @@ class GatewayProcess:
             "upstreams": upstreams or {},
             "agents": [agent("ana", ANA, roles=("support",)), agent("ben", BEN, tenant="other")],
             "policy": policy_settings or {"path": "./policies"},
+            "pin_on_first_use": True,
             "listen": {
                 "agents": self.url.removeprefix("http://"),
                 "people": self.people_url.removeprefix("http://"),

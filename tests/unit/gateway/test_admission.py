@@ -7,12 +7,13 @@ import json
 
 import pytest
 
-from gateway.admission import BURST, CHANGES_PER_RECORD, Admission, UpstreamFacts
+from gateway.admission import BURST, Admission, UpstreamFacts
 from gateway.catalogue.param_headers import read_param_headers
 from gateway.catalogue.snapshot import CatalogueStore
+from gateway.core.catalogue_record import CHANGES_PER_RECORD
 from gateway.core.definition import Kind
 from gateway.errors import AuditUnwritable, UpstreamTimeout
-from tests.fakes import JournalTrail, ScriptedUpstream, tool_members
+from tests.fakes import EverythingPinned, JournalTrail, ScriptedUpstream, tool_members
 
 
 class Hall:
@@ -30,6 +31,7 @@ class Hall:
             replace=self.store.replace,
             touched=self.store.touched,
             audit=self.audit,
+            pins=EverythingPinned(),
             read_param_headers=read_param_headers,
             report=lambda upstream, sentence, *, problem: self.reports.append((sentence, problem)),
             arrived=self.arrived.append,
@@ -257,7 +259,7 @@ async def test_a_list_that_fails_leaves_the_others_and_its_last_good_state():
 
 
 async def test_a_failed_listing_is_told_and_tried_again(kept):
-    hall = Hall(retry_s=(0.001, 0.002))
+    hall = Hall(retry_s=(0.001, 0.002), settle_s=0.01)
     hall.upstream.listing = UpstreamTimeout("orders is late", sent=True)
     kept(hall)
     await until(lambda: hall.upstream.listed >= 3)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.core.decision import SUPPORTED_DUTIES, Effect, decide, refusal
+from gateway.core.decision import Effect, decide, refusal
+from gateway.core.obligations import why_not
 from policies.model import Denial, Duty
 from tests.fakes import hold_rule, verdict
 
@@ -16,7 +18,8 @@ SOURCES = Path(__file__).resolve().parents[4] / "gateway"
 
 DENIALS = ((), (Denial(code="no", message="no", would_pass="yes", rule="toolgate.rules.a"),))
 HOLDS = ((), (hold_rule(),))
-DUTIES = ((), (Duty(code="mask", do="redact", kind="email", rule="toolgate.rules.b"),))
+NOBODY_CAN = Duty(code="mask", do="redact", kind="horoscope", rule="toolgate.rules.b")
+DUTIES = ((), (NOBODY_CAN,))
 CASES = tuple(itertools.product(DENIALS, HOLDS, DUTIES, (False, True)))
 
 
@@ -42,9 +45,31 @@ def test_nothing_said_is_a_denial_that_says_what_would_pass():
 
 
 def test_an_obligation_that_cannot_be_carried_out_denies():
-    assert "redact" not in SUPPORTED_DUTIES
-    assert decide(verdict(allow=True, duties=DUTIES[1])).codes == ("unsupported_obligation",)
-    assert decide(verdict(allow=True)).effect is Effect.ALLOW
+    refused = decide(verdict(allow=True, duties=DUTIES[1]))
+    assert refused.codes == ("unsupported_obligation",)
+    assert "horoscope" in refused.reasons[0].message
+    able = replace(NOBODY_CAN, kind="email")
+    assert decide(verdict(allow=True, duties=(able,))).effect is Effect.ALLOW, "control"
+
+
+@pytest.mark.parametrize(
+    ("do", "kind", "able"),
+    [
+        ("redact", "personal", True),
+        ("tokenise", "email", True),
+        ("tokenise", "secret", False),
+        ("strip", "", True),
+        ("block", "", True),
+        ("block", "injection", True),
+        ("label", "from-the-web", True),
+        ("label", "a\nb", False),
+        ("label", "l" * 65, False),
+    ],
+)
+def test_what_can_be_done_to_a_result_is_a_table(do, kind, able):
+    assert (why_not(Duty(code="d", do=do, kind=kind, rule="toolgate.rules.b")) == "") is able
+    known = Duty(code="d", do=do, kind=kind, rule="toolgate.rules.b", properties={"colour": "red"})
+    assert "colour" in why_not(known), "a property that nobody knows is a duty that nobody can do"
 
 
 def test_every_denial_keeps_its_rule_and_what_would_pass():

@@ -9,6 +9,7 @@ import zoneinfo
 import pytest
 
 from gateway.core.call import canonical_call
+from gateway.core.content import ContentFinding
 from gateway.core.evaluation import evaluation_request
 from gateway.core.principal import Principal, Subject, Workflow
 from tests.fakes import NOON_US, caller, definition
@@ -54,7 +55,7 @@ def test_the_document_has_the_names_of_authzen_and_nothing_else():
         "context": {
             "agent": "desk",
             "workflow": {"id": "w", "step": "pay", "attempt": 2, "model": "m", "verified": False},
-            "session": {"id": "s"},
+            "session": {"id": "s", "labels": []},
             "time": {
                 "rfc3339": "2026-09-21T14:13:20+00:00",
                 "unix": 1790000000,
@@ -63,6 +64,7 @@ def test_the_document_has_the_names_of_authzen_and_nothing_else():
                 "zone": "UTC",
             },
             "network": {"ip": "127.0.0.1"},
+            "findings": [],
         },
     }
 
@@ -71,6 +73,31 @@ def test_the_document_is_json():
     principal = Principal(subject=Subject(id="x", claims=(("a", ["b"]),)), agent="y")
     found = document(principal=principal)
     assert json.loads(json.dumps(found)) == found
+
+
+def test_what_was_found_and_what_the_session_came_upon_are_policy_input():
+    def finding(kind, pointer):
+        return ContentFinding(family="personal", kind=kind, rule=f"{kind}-form", pointer=pointer)
+
+    found = evaluation_request(
+        canonical_call("tools/call", "orders", "refund_order", {"order_id": "A-1"}),
+        definition(),
+        caller(session_id="s"),
+        now_us=NOON_US,
+        zone=datetime.UTC,
+        findings=[
+            finding("email", "/note"),
+            finding("iban", "/note"),
+            finding("email", "/please allow this"),
+        ],
+        labels=frozenset({"untrusted-content", "private-data"}),
+    )["context"]
+    assert found["session"] == {"id": "s", "labels": ["private-data", "untrusted-content"]}
+    # Each once, and no name of a member: an agent chose it.
+    assert found["findings"] == [
+        {"family": "personal", "kind": "email", "rule": "email-form", "where": "arguments"},
+        {"family": "personal", "kind": "iban", "rule": "iban-form", "where": "arguments"},
+    ]
 
 
 def test_hours_and_weekdays_are_the_operators():

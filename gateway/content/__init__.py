@@ -1,0 +1,1 @@
+"""The look at what passes: engines and their workers, labels of sessions, values behind placeholders."""

@@ -1,0 +1,146 @@
+"""Worker processes with deadlines: a large or hostile text holds nobody up, and cannot look for ever.
+
+Python cannot stop a running thread, so the only deadline that holds is one on a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from gateway.content import worker
+from scanners.errors import ScanIncomplete
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+    from gateway.content.engines import EngineParts
+    from gateway.content.settings import ContentSettings
+    from gateway.content.worker import Answer
+    from gateway.core.obligations import Treatment
+    from scanners.allowances import Allowance
+
+START_DEADLINE_S = 30.0
+
+
+class ScanWorker:
+    """One process and the pipe to it, started when it is first needed. One thread at a time."""
+
+    def __init__(self, parts: EngineParts, memory_bytes_max: int) -> None:
+        """Nothing runs yet."""
+        self._parts = parts
+        self._memory_bytes_max = memory_bytes_max
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def ask(self, raw: bytes, treatment: Treatment, allowances: tuple[Allowance, ...]) -> Answer:
+        """The answer; blocks until there is one.
+
+        Raises:
+            ScanIncomplete: the process ended, or was killed, instead.
+        """
+        try:
+            if self._process is None or not self._process.is_alive():
+                self._start()
+            assert self._pipe is not None
+            self._pipe.send((raw, treatment, allowances))
+            answer: Answer = self._pipe.recv()
+        except (OSError, EOFError, RuntimeError) as error:
+            self.close()
+            raise ScanIncomplete("the process that looks at large values ended without an answer") from error
+        return answer
+
+    def kill(self) -> None:
+        """End the process, whatever it is doing; may come from another thread."""
+        # ValueError: another thread has just reaped it.
+        with contextlib.suppress(ValueError):
+            if self._process is not None:
+                self._process.kill()
+
+    def close(self) -> None:
+        """Kill, reap and free."""
+        self.kill()
+        if self._process is not None:
+            self._process.join()
+            self._process.close()
+            self._process = None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+
+    def _start(self) -> None:
+        self.close()
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        with theirs:
+            process = context.Process(
+                target=worker.serve,
+                args=(theirs, self._parts, self._memory_bytes_max),
+                name="scan-worker",
+                daemon=True,
+            )
+            process.start()
+        # Only now: a process object that has not started cannot be killed.
+        self._process = process
+        if not self._pipe.poll(START_DEADLINE_S):
+            raise EOFError
+        self._pipe.recv()
+
+
+class ScanWorkers:
+    """Lends each large value a worker."""
+
+    def __init__(self, parts: EngineParts, settings: ContentSettings) -> None:
+        """Nothing runs until the first large value comes."""
+        self._deadline_s = settings.deadline_s
+        self._workers = [ScanWorker(parts, settings.worker_bytes_max) for _ in range(settings.workers)]
+        self._idle: asyncio.LifoQueue[ScanWorker] = asyncio.LifoQueue()
+        for each in self._workers:
+            self._idle.put_nowait(each)
+        self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="scan-worker")
+        self._started: set[ScanWorker] = set()
+
+    async def answer(
+        self, raw: bytes, treatment: Treatment, allowances: tuple[Allowance, ...] = ()
+    ) -> Answer:
+        """What a worker makes of a value.
+
+        Raises:
+            ScanIncomplete: not within the deadline, or no process runs.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                lent = await self._idle.get()
+        except TimeoutError:
+            raise ScanIncomplete("everybody who looks at large values was busy") from None
+        # The first look includes the start of the process, which has a deadline of its own.
+        extra_s = 0.0 if lent in self._started else START_DEADLINE_S
+        timer = loop.call_later(self._deadline_s + extra_s, lent.kill)
+        asked = loop.run_in_executor(self._threads, lent.ask, raw, treatment, allowances)
+        asked.add_done_callback(lambda done: self._returned(lent, timer, done))
+        # Shielded: a caller that goes away does not free a worker that is still busy.
+        return await asyncio.shield(asked)
+
+    def _returned(self, lent: ScanWorker, timer: asyncio.TimerHandle, done: asyncio.Future[Answer]) -> None:
+        timer.cancel()
+        if done.cancelled() or done.exception() is not None:
+            self._started.discard(lent)
+        else:
+            self._started.add(lent)
+        self._idle.put_nowait(lent)
+
+    async def aclose(self) -> None:
+        """Kill every process and wait until they are gone."""
+        for each in self._workers:
+            each.kill()
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for each in self._workers:
+            each.close()
