@@ -13,8 +13,10 @@ help: ## list the verbs
 demo: $(VENV)/.run ## start the gateway with two upstreams and watch an agent be governed (ARGS=--once: check and exit)
 	@$(BIN)/toolgate demo $(ARGS)
 
+# Two at a time; then, by themselves, those that measure how long something takes. 5: none of these was asked for.
 test: $(VENV)/.dev ## every test this machine can run; says what it left out (ARGS=path or -k name)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone" $(ARGS) || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -m alone $(ARGS) || [ $$? -eq 5 ]
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, unit tests: under a minute
 	@$(BIN)/ruff format --check .
