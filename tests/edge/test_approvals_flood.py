@@ -24,6 +24,8 @@ def test_a_thousand_calls_of_one_agent_leave_the_others_their_reviewers(held):
 
     answers, flooding = [], threading.Event()
     before = len(held.queue())
+    share = SHARE - len(held.queue(token=EVE))  # other tests may have left something of it
+    assert share > SHARE / 2
 
     def flood():
         for start in range(0, FLOOD, LINES):
@@ -41,7 +43,7 @@ def test_a_thousand_calls_of_one_agent_leave_the_others_their_reviewers(held):
             thread.join(0.2)
     waiting = [answer for answer in answers if answer.result.get("resultType") == "input_required"]
     denied = [answer for answer in answers if answer.result.get("isError")]
-    assert (len(waiting), len(denied)) == (SHARE, FLOOD - SHARE)
+    assert (len(waiting), len(denied)) == (share, FLOOD - share)
     for answer in denied:
         decision = answer.result["_meta"]["dev.toolgate/decision"]
         assert [reason["code"] for reason in decision["reasons"]] == ["hold_limit"]
