@@ -17,8 +17,9 @@ from durable.pins.state import State
 from gateway.core.catalogue_record import catalogue_records, recorded_digests
 from gateway.core.definition import Definition, Kind, RefusedDefinition, parse_definition
 from gateway.core.distinct import distinct, refused
-from gateway.core.pin_states import CODES
+from gateway.core.pin_states import CODES, UNKEPT, untrusted
 from gateway.core.strict_json import read_json
+from gateway.core.varying import NOTHING_VARIES
 from gateway.errors import GatewayError
 from gateway.ports import ServerFacts
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.core.definition import Listed
+    from gateway.core.varying import Varying
     from gateway.ports import AuditTrail, Listing, Pins, Upstream
 
 
@@ -42,6 +44,7 @@ BURST = 3.0
 """Changes of one list that are followed at once; further ones once in each pause."""
 TOLD_MAX = 5
 """Refused definitions named in one report; all are in the record."""
+WITHDRAWN = "it is another one than was offered, and nothing can be said of its pin at the moment"
 
 ParamHeaders = Mapping[tuple[str, ...], str]
 
@@ -166,28 +169,46 @@ class Admission:
                 (*listed.refused, *judged.refused),
                 replace(listed.server, instructions=judged.instructions),
             )
-            if before.identity == known.identity:
+            same = before.identity == known.identity
+            if same and before.varying == known.varying:
                 return False
-            await self._audit.append(
-                *catalogue_records(upstream, before.digests, known.digests, known.refused)
-            )
+            if not same:
+                await self._audit.append(
+                    *catalogue_records(upstream, before.digests, known.digests, known.refused)
+                )
         except GatewayError:
             self._withdraw_changed(upstream, listed, before)
             raise
         self._known[upstream] = known
         self._replace(upstream, known.definitions, known.refused, known.server)
-        self._report(upstream, _told(upstream, known, failed), problem=bool(known.refused or failed))
+        if not same:
+            self._tell(upstream, known, failed)
         return True
 
+    def _tell(self, upstream: str, known: _Known, failed: tuple[str, ...]) -> None:
+        """What the operator hears; what only waits for their word has a sentence of its own."""
+        new = sum(one.code == CODES[State.NEW] for one in known.refused)
+        others = len(known.refused) > new
+        self._report(upstream, _told(known, failed), problem=others or bool(failed))
+        if new:
+            self._report(upstream, untrusted(upstream, new), problem=True)
+
     def _withdraw_changed(self, upstream: str, listed: _Known, before: _Known) -> None:
-        """What is listed in another form than it is offered in is not offered while nobody can say more."""
-        digests = {(one.kind, one.name): one.digest for one in listed.definitions}
-        kept = tuple(
-            one for one in before.definitions if digests.get((one.kind, one.name), one.digest) == one.digest
+        """What is listed in another form than it is offered in is kept back while nobody can say more."""
+        now = {(one.kind, one.name): one for one in listed.definitions}
+        changed = {
+            key: now[key]
+            for one in before.definitions
+            if (key := (one.kind, one.name)) in now and now[key].digest != one.digest
+        }
+        if not changed:
+            return
+        known = before._replace(
+            definitions=tuple(one for one in before.definitions if (one.kind, one.name) not in changed),
+            refused=(*before.refused, *(refused(one, UNKEPT, WITHDRAWN) for one in changed.values())),
         )
-        if len(kept) < len(before.definitions):
-            self._known[upstream] = before._replace(definitions=kept)
-            self._replace(upstream, kept, before.refused, before.server)
+        self._known[upstream] = known
+        self._replace(upstream, known.definitions, known.refused, known.server)
 
     def _tools(self, upstream: str) -> frozenset[str]:
         listed = self._listed.get(upstream, _NOTHING_KNOWN)
@@ -326,6 +347,11 @@ class _Known(NamedTuple):
         return recorded_digests(self.definitions)
 
     @property
+    def varying(self) -> dict[str, Varying]:
+        """What resources say about their content; passed on, and recorded nowhere."""
+        return {one.name: one.varying for one in self.definitions if one.varying != NOTHING_VARIES}
+
+    @property
     def identity(self) -> tuple[Any, ...]:
         """Equal for equal lists: definitions count by their digests."""
         return (self.digests, self.refused, self.server)
@@ -340,13 +366,11 @@ _WORDS = {
 }
 
 
-def _told(upstream: str, known: _Known, failed: tuple[str, ...]) -> str:
-    """What the operator is told."""
+def _told(known: _Known, failed: tuple[str, ...]) -> str:
+    """What is offered, and what is not for another reason than that nobody has looked at it."""
     counts = Counter(one.kind for one in known.definitions)
     what = ", ".join(f"{counts[kind]} {_WORDS[kind]}" for kind in Kind if counts[kind])
-    new = [one for one in known.refused if one.code == CODES[State.NEW]]
     others = [one for one in known.refused if one.code != CODES[State.NEW]]
-    told = f"; {len(new)} wait for trust: toolgate trust {upstream}" if new else ""
-    told += "".join(f"; not offered: {one.name} ({one.reason})" for one in others[:TOLD_MAX])
+    told = "".join(f"; not offered: {one.name} ({one.reason})" for one in others[:TOLD_MAX])
     told += "".join(f"; {reason}" for reason in failed)
     return f"{what or 'no tools'} offered{told}"

@@ -19,12 +19,13 @@ from durable.audit.segments import AuditLog
 from durable.errors import DurableError
 from durable.holds.finding import counts
 from gateway.assembly.agents import VERSION, Parts, agent_plane, clock_us
-from gateway.assembly.content import content_plane
+from gateway.assembly.content import content_plane, resource_links
 from gateway.assembly.holds import HoldParts, open_store, own_redaction, own_secrets
 from gateway.assembly.people import people_plane, reviewer_directory
 from gateway.assembly.policy import make_engine, policy_source
 from gateway.assembly.webhooks import start_webhooks
 from gateway.background import Background
+from gateway.catalogue.snapshot import CatalogueStore
 from gateway.core.record import Record
 from gateway.core.seal import Seal
 from gateway.data import KEYS, MASTER_KEY, local_agent, prepare_directory, sealing_key
@@ -163,9 +164,11 @@ class Gateway:
 
     def _agent_plane(self, port: Listener, local: LocalAgent | None) -> AgentPlane:
         settings, seal = self._configuration.settings, Seal(self._sealing_key)
+        catalogue = CatalogueStore()
         self._content = content_plane(
             settings.content,
             *own_secrets(settings),
+            links=resource_links(settings.upstreams, catalogue),
             key=self._sealing_key,
             store=self._store,
             seal=seal,
@@ -175,6 +178,7 @@ class Gateway:
         self._exit.push_async_callback(self._content.aclose)
         parts = Parts(
             pool=self._pool,
+            catalogue=catalogue,
             engine=self._engine,
             trail=self._trail,
             telemetry=self._telemetry,

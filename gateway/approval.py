@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from durable.errors import StoreUnavailable
 from durable.holds.deciding import cancel, votes_of
-from durable.holds.executing import begin, postpone
+from durable.holds.executing import begin, postpone, recall
 from durable.holds.filing import Caps, attached, file_hold
-from durable.holds.finding import holders, one
+from durable.holds.finding import holders, one, postponed
 from durable.holds.mover import waiting
 from durable.holds.refusals import Refused, TooManyHolds
 from durable.holds.rules import satisfiable
@@ -72,6 +73,7 @@ class Approval:
         screen: Screen,
         reevaluation: Reevaluation,
         attempts: Attempts,
+        kept_back: Callable[[Hold], str],
         settings: ApprovalSettings,
         call_deadline_s: dict[str, float],
         key: bytes,
@@ -88,6 +90,7 @@ class Approval:
             screen: keeps what stands behind placeholders.
             reevaluation: brings an approved call up to date.
             attempts: runs it.
+            kept_back: why the definition that a call is about is not in use; empty if it is.
             settings: bounds.
             call_deadline_s: by upstream.
             key: of the bindings; not in the database.
@@ -101,6 +104,7 @@ class Approval:
         self._screen = screen
         self._reevaluation = reevaluation
         self._attempts = attempts
+        self._kept_back = kept_back
         self._caps = Caps(per_agent=settings.per_agent_max, per_tenant=settings.per_tenant_max)
         self._call_deadline_s = call_deadline_s
         self._key = key
@@ -146,12 +150,8 @@ class Approval:
         Raises:
             ApprovalsUnavailable: nobody can know.
         """
-        principal = passage.caller.principal
-        if self._remembers and principal.key not in self._holding:
-            return None
-        digest = call_digest(passage.call, principal, passage.digest)
+        found = await self.begun_before(passage)
         try:
-            found = await self._store.read(attached, principal.tenant, digest)
             if found is None or found.status in NEVER_RAN:
                 return None
             if found.status is not Status.HELD:
@@ -170,6 +170,21 @@ class Approval:
             raise unavailable(error) from error
         # An attempt of long ago may have run: then nothing has become of it that could be forwarded.
         return None if withdrawn.status in NEVER_RAN else withdrawn
+
+    async def begun_before(self, passage: Passage) -> Hold | None:
+        """What an identical call began that is open, or whose end nobody has collected.
+
+        Raises:
+            ApprovalsUnavailable: nobody can know.
+        """
+        principal = passage.caller.principal
+        if self._remembers and principal.key not in self._holding:
+            return None
+        digest = call_digest(passage.call, principal, passage.digest)
+        try:
+            return await self._store.read(attached, principal.tenant, digest)
+        except StoreUnavailable as error:
+            raise unavailable(error) from error
 
     async def remember(self) -> None:
         """At start, beside everything else: who has holds. Until that is known every call is looked up."""
@@ -260,15 +275,11 @@ class Approval:
         try:
             standing = await self._reevaluation.of(hold, votes)
         except (NotNow, PolicyUnavailable):
-            again_ms = min(POSTPONED_MS << min(self._postponed[hold.id], 10), self._back_off_max_ms)
-            self._postponed[hold.id] += 1
-            await self._postpone(hold, again_ms)
-            return hold
+            return await self._later(hold)
         except Exception:
             # A fault of ours with one call must not keep the executor from the others.
             await self._postpone(hold, FAULT_POSTPONED_MS)
             raise
-        self._postponed.pop(hold.id, None)
         # Each beginning has a name of its own, by which it is found again if nobody acknowledged it.
         owner = f"{self._owner}/{next(self._beginnings)}"
         lease_s = self._call_deadline_s.get(hold.upstream, 0.0) + LEASE_MARGIN_S
@@ -284,13 +295,32 @@ class Approval:
             )
         except Refused:
             # Somebody was first.
+            self._postponed.pop(hold.id, None)
             return await self._latest(hold)
         except StoreUnavailable:
             # The row may say all the same that it is under way. Nothing was sent, and only we know.
             return await self._attempts.never_began(hold, owner)
+        if begun.status is Status.APPROVED:
+            return await self._later(begun)
+        self._postponed.pop(hold.id, None)
         if begun.status is not Status.EXECUTING:
             return begun
         return await self._attempts.run(begun, standing)
+
+    async def look_again(self, upstream: str) -> None:
+        """What this upstream offers has changed: approved calls that waited for it need wait no longer."""
+        with suppress(StoreUnavailable):
+            waiting = await self._store.read(postponed, upstream)
+            now = [hold.id for hold in waiting if not self._kept_back(hold)]
+            if now:
+                await self._store.run(recall, now)
+
+    async def _later(self, hold: Hold) -> Hold:
+        """It stays approved, and is looked at again, less and less often."""
+        again_ms = min(POSTPONED_MS << min(self._postponed[hold.id], 10), self._back_off_max_ms)
+        self._postponed[hold.id] += 1
+        await self._postpone(hold, again_ms)
+        return hold
 
     async def _postpone(self, hold: Hold, again_ms: int) -> None:
         if hold.requirement.on_approval == "execute":

@@ -117,6 +117,10 @@ class Desk(Protocol):
         """Ids of holds as they change; an empty one means: read all again."""
         ...
 
+    def kept_back(self, hold: Hold) -> str:
+        """Why it cannot run although people may decide it: its definition is kept back; empty if it can."""
+        ...
+
     def callers_waiting(self, hold_id: str) -> int:
         """How many requests of agents wait for it at this moment, in this process."""
         ...

@@ -7,6 +7,7 @@ effect, then the outcome. Nothing may be reordered without a reason written besi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,11 @@ from gateway.core.call import call_digest
 from gateway.core.decision import Decision, Effect, decide, refusal
 from gateway.core.evaluation import evaluation_request
 from gateway.core.obligations import treatment_of
-from gateway.core.record import Record, intent_record, outcome_record
 from gateway.errors import (
     ApprovalsUnavailable,
     AuditUnwritable,
     CannotHold,
+    DefinitionKeptBack,
     GatewayError,
     InvalidParams,
     KeyReused,
@@ -37,6 +38,7 @@ from gateway.inputs.values import AskedInput
 from gateway.passage.answer import CallAnswer
 from gateway.passage.forwarding import Forwarding
 from gateway.passage.passage import NAMED, NOBODY, AgentSide, Passage
+from gateway.passage.records import intent_of, outcome_of, unsent_of
 from gateway.passage.subject_matter import SubjectMatter
 from policies.errors import PolicyUnavailable
 
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from gateway.core.call import Call
     from gateway.core.definition import Definition
     from gateway.core.principal import Caller
+    from gateway.core.record import Record
     from gateway.inputs.rounds import InputRounds
     from gateway.inputs.values import Resumed
     from gateway.passage.set_aside import HeldCalls, Keys
@@ -92,12 +95,13 @@ class Enforcement:
         screen: Screen,
         held: HeldCalls,
         keys: Keys,
+        shows: Callable[[Definition, Caller], bool],
         settings: EnforcementSettings,
         clock_us: Callable[[], int],
         monotonic_s: Callable[[], float],
         new_call_id: Callable[[], str],
     ) -> None:
-        """Take everything the flow needs; it owns nothing."""
+        """Take everything the flow needs; it owns nothing. ``shows``: who could be shown what."""
         self._policy = policy
         self._audit = audit
         self._telemetry = telemetry
@@ -105,6 +109,7 @@ class Enforcement:
         self._screen = screen
         self._held = held
         self._keys = keys
+        self._shows = shows
         self._settings = settings
         self._subject_matter = SubjectMatter(catalogue, upstreams)
         self._forwarding = Forwarding(
@@ -119,6 +124,7 @@ class Enforcement:
 
         Raises:
             UnknownTool, UnknownPrompt, UnknownResource: not offered here; recorded.
+            DefinitionKeptBack: a person has to look at it first; recorded, policy not asked.
             InvalidArguments: they do not match the served schema; recorded, policy not asked.
             InvalidParams: a request state that does not fit; recorded, policy not asked.
             ScanUnfinished: nobody can say what stands in the arguments; recorded, policy not asked.
@@ -145,19 +151,23 @@ class Enforcement:
     async def _governed(self, passage: Passage) -> CallAnswer:
         call = passage.call
         try:
-            definition = passage.definition = self._subject_matter.of(call)
+            definition = passage.definition = self._subject_matter.served(passage, self._shows)
             if definition is not None and call.method in NAMED:
                 definition.arguments.check(call.arguments, call.target)
             passage.digest = definition.digest if definition is not None else ""
             if passage.side.request_state is not None or passage.side.input_responses:
                 passage.resumed = self._resumed(passage)
-            passage.noticed = await self._screen.arguments(call)
+            passage.noticed = await self._screen.arguments(call, passage.caller, passage.answers)
             labels = await self._screen.labels(passage.caller)
+        except DefinitionKeptBack as error:
+            return await self._kept_back(passage, error)
         except REFUSED_UNASKED as error:
             await self._refuse(passage, refusal(error.code, error.reason))
             raise
         decision = await self._decision(passage, definition, labels)
         passage.treatment, passage.restores = treatment_of(decision.duties), decision.restores
+        if passage.hidden and decision.effect is not Effect.DENY:
+            decision = refusal(UnknownResource.code, "no such resource is offered here")
         try:
             answer = await self._set_aside(passage, decision)
         except CannotHold as error:
@@ -171,7 +181,7 @@ class Enforcement:
             raise
         if answer is not None:
             return answer
-        if decision.effect is not Effect.ALLOW and not self._settings.shadow:
+        if decision.effect is not Effect.ALLOW and (passage.hidden or not self._settings.shadow):
             if passage.resumed is not None and passage.resumed.parked is not None:
                 # It was begun under a decision that no longer stands.
                 self._rounds.take(passage.resumed.parked)
@@ -194,6 +204,19 @@ class Enforcement:
         if not passage.keyed:
             return await self._forwarded(passage, decision)
         return await self._keyed(passage, decision)
+
+    async def _kept_back(self, passage: Passage, error: DefinitionKeptBack) -> CallAnswer:
+        """Not called. Whoever repeats what is held already is told how that stands."""
+        decision = refusal(error.code, error.reason)
+        waits = None
+        if passage.digest and passage.side.request_state is None and not self._settings.shadow:
+            with contextlib.suppress(ApprovalsUnavailable):
+                waits = await self._held.begun_before(passage)
+        if waits is None:
+            await self._refuse(passage, decision)
+            raise error
+        await self._append(passage, *self._held.request(passage, decision, waits.id))
+        return CallAnswer(call_id=passage.call_id, decision=decision, hold=waits)
 
     async def _set_aside(self, passage: Passage, decision: Decision) -> CallAnswer | None:
         """A call that is not forwarded now although it is not denied: repeated, or a person's to decide."""
@@ -223,14 +246,7 @@ class Enforcement:
         earlier = passage.repeats
         assert earlier is not None
         reply = await self._keys.repeated(passage, earlier)
-        repeat = outcome_record(
-            passage.call_id,
-            passage.call,
-            passage.caller,
-            passage.definition,
-            "repeated",
-            code=earlier.call_id,
-        )
+        repeat = unsent_of(passage, "repeated", code=earlier.call_id)
         await self._append(passage, self._intent(passage, decision, forwarded=True), repeat)
         return CallAnswer(call_id=passage.call_id, decision=decision, reply=reply)
 
@@ -308,10 +324,11 @@ class Enforcement:
         if isinstance(reply, AskedInput):
             self._outcome(passage, "input_required")
             return CallAnswer(call_id=call_id, decision=decision, asked=reply)
+        now_s = self._monotonic_s()
         if reply.result is None:
-            record = self._outcome_record(passage, "failed", code="upstream_rpc_error", body=reply.error)
+            record = outcome_of(passage, "failed", now_s=now_s, code="upstream_rpc_error", body=reply.error)
         else:
-            record = self._outcome_record(passage, "succeeded", body=reply.result, is_error=reply.is_error)
+            record = outcome_of(passage, "succeeded", now_s=now_s, body=reply.result, is_error=reply.is_error)
         if passage.keyed:
             await self._keep(passage, record, reply)
         else:
@@ -337,14 +354,7 @@ class Enforcement:
 
     async def _refuse(self, passage: Passage, decision: Decision) -> None:
         # Intent and outcome together: one write, one sync, and the log needs no third kind of story.
-        outcome = outcome_record(
-            passage.call_id,
-            passage.call,
-            passage.caller,
-            passage.definition,
-            "refused",
-            code=decision.codes[0],
-        )
+        outcome = unsent_of(passage, "refused", code=decision.codes[0])
         await self._append(passage, self._intent(passage, decision, forwarded=False), outcome)
 
     async def _append(self, passage: Passage, *records: Record) -> None:
@@ -352,41 +362,7 @@ class Enforcement:
         passage.seq = (await self._audit.append(*records))[0].seq
 
     def _intent(self, passage: Passage, decision: Decision, *, forwarded: bool) -> Record:
-        return intent_record(
-            passage.call_id,
-            passage.call,
-            passage.caller,
-            passage.definition,
-            decision,
-            forwarded=forwarded,
-            mode="shadow" if self._settings.shadow else "enforce",
-            responses=passage.resumed.responses_json if passage.resumed is not None else None,
-            found=passage.noticed,
-        )
+        return intent_of(passage, decision, forwarded=forwarded, shadow=self._settings.shadow)
 
     def _outcome(self, passage: Passage, status: str, *, code: str = "") -> None:
-        self._audit.enqueue(self._outcome_record(passage, status, code=code))
-
-    def _outcome_record(
-        self,
-        passage: Passage,
-        status: str,
-        *,
-        code: str = "",
-        body: bytes | None = None,
-        is_error: bool = False,
-    ) -> Record:
-        duration_us = int((self._monotonic_s() - passage.sent_s) * 1_000_000)
-        return outcome_record(
-            passage.call_id,
-            passage.call,
-            passage.caller,
-            passage.definition,
-            status,
-            code=code or passage.kept_back,
-            duration_us=duration_us,
-            body=body,
-            is_error=is_error,
-            kept=passage.keyed,
-            found=passage.observed,
-        )
+        self._audit.enqueue(outcome_of(passage, status, now_s=self._monotonic_s(), code=code))

@@ -78,6 +78,58 @@ class UnknownResource(GatewayError):
     code = "unknown_resource"
 
 
+class DefinitionKeptBack(GatewayError):
+    """It is listed, and offered to nobody before a person has acted. Never raised itself: the code says why.
+
+    What an agent reads of it is ours: not a word of the definition.
+    """
+
+    code = "definition_kept_back"
+    why = "no person has vouched for its definition"
+
+
+class DefinitionNew(DefinitionKeptBack):
+    """Nobody has said anything about it yet."""
+
+    code = "definition_new"
+    why = "no person has vouched for its definition yet"
+
+
+class DefinitionDrifted(DefinitionKeptBack):
+    """Its upstream lists another form than the one that was pinned."""
+
+    code = "definition_drifted"
+    why = "its server has changed its definition, and no person has vouched for the new one yet"
+
+
+class DefinitionQuarantined(DefinitionKeptBack):
+    """A scanner found something in it, and no person has said that it may be used all the same."""
+
+    code = "definition_quarantined"
+    why = "its definition looks unsafe, and no person has vouched for it"
+
+
+class DefinitionUnpinned(DefinitionKeptBack):
+    """A person took the pin back."""
+
+    code = "definition_unpinned"
+    why = "a person has taken it out of use"
+
+
+class DefinitionTooLarge(DefinitionKeptBack):
+    """It is larger than anything that is looked at."""
+
+    code = "definition_too_large"
+    why = "its definition is too large to be looked at"
+
+
+class DefinitionUnkept(DefinitionKeptBack):
+    """Its pin cannot be stored or read, so nobody can say whether somebody vouched for it."""
+
+    code = "definition_unkept"
+    why = "nobody can say at the moment whether a person has vouched for its definition"
+
+
 class UnknownTask(GatewayError):
     """No such task of this principal; whether it exists for another is not said."""
 
@@ -91,7 +143,7 @@ class CapabilityMissing(GatewayError):
 
 
 class InputRefused(GatewayError):
-    """What an upstream asks of the agent's side is not put to it."""
+    """What an upstream asks of the agent's side is not put to it, or what it is answered does not go on."""
 
     code = "input_refused"
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.bridge.inputs import InputAnswer, InputAsk
     from gateway.core.call import Call
     from gateway.core.content import Observations
+    from gateway.core.decision import Decision
     from gateway.core.definition import Definition, Kind, Listed, RefusedDefinition
     from gateway.core.obligations import Treatment
     from gateway.core.pin_states import Judged
@@ -233,7 +234,11 @@ class Catalogue(Protocol):
         ...
 
     def resource(self, upstream: str, uri: str) -> Definition | None:
-        """The listed resource of that URI, or else a template that stands for it."""
+        """The listed resource of that URI, or else a template for it; raises ``DefinitionKeptBack``."""
+        ...
+
+    def kept_back(self, kind: Kind, upstream: str, name: str) -> RefusedDefinition | None:
+        """What is listed under that name, well-formed and not pinned; of a URI also its template."""
         ...
 
     def offered(self, kind: Kind, upstream: str | None) -> tuple[Definition, ...]:
@@ -344,11 +349,21 @@ class Screened:
     """Why another answer stands in its place: a code; empty if it passes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenedAsk:
+    """A question of an upstream as it may be shown."""
+
+    ask: InputAsk
+    observations: Observations
+    refused: Decision | None = None
+    """Why it may not be shown; None if it may."""
+
+
 class Screen(Protocol):
     """Looks at every text that passes, in both directions. What cannot be looked at does not pass."""
 
-    async def arguments(self, call: Call) -> Observations:
-        """What stands in the arguments of a call; raises ``ScanUnfinished``."""
+    async def arguments(self, call: Call, caller: Caller, answers: Mapping[str, bytes] = ...) -> Observations:
+        """What stands in what an agent sends: arguments, answers to questions. Raises ``ScanUnfinished``."""
         ...
 
     async def labels(self, caller: Caller) -> frozenset[str]:
@@ -356,10 +371,7 @@ class Screen(Protocol):
         ...
 
     async def keep(self, call: Call, caller: Caller, *, until_ms: int) -> None:
-        """Let what stands behind placeholders in the arguments outlast the session, for a call that waits.
-
-        Raises ``ApprovalsUnavailable`` where it is not stored.
-        """
+        """Let what stands behind its placeholders outlast the session; raises ``ApprovalsUnavailable``."""
         ...
 
     async def restored(self, call: Call, caller: Caller, kinds: Collection[str]) -> dict[str, Any]:
@@ -378,10 +390,10 @@ class Screen(Protocol):
         """
         ...
 
-    def notices(self, sink: NoticeSink | None) -> NoticeSink | None:
-        """A sink that progress and log messages reach cleaned, or not at all."""
+    async def question(self, call: Call, caller: Caller, ask: InputAsk, treatment: Treatment) -> ScreenedAsk:
+        """What an upstream asks in the middle of a call, cleaned; the same promises as for its answer."""
         ...
 
-    def asks(self, sink: AskSink | None) -> AskSink | None:
-        """A sink that questions of an upstream reach cleaned; what cannot be looked at is declined."""
+    def notices(self, sink: NoticeSink | None) -> NoticeSink | None:
+        """A sink that progress and log messages reach cleaned, or not at all."""
         ...

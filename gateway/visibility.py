@@ -74,24 +74,28 @@ class Visibility:
         kept = self._kept.get(key)
         if kept is not None:
             return kept
-        shown = await self._cut(kind, offered, caller)
+        shown = await self._cut(offered, caller)
         self._kept[key] = shown
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
         return shown
 
-    async def _cut(
-        self, kind: Kind, offered: tuple[Definition, ...], caller: Caller
-    ) -> tuple[Definition, ...]:
-        method, unknown = _USED_BY[kind]
+    def shows(self, one: Definition, caller: Caller) -> bool:
+        """Whether this caller would be shown a definition if it were offered."""
+        if self._shadow:
+            return True
+        method, unknown = _USED_BY[one.kind]
+        arguments = {"uri": one.name} if one.kind is Kind.RESOURCE else {}
+        call = canonical_call(method, one.upstream, one.name, arguments)
+        evaluation = evaluation_request(call, one, caller, now_us=self._clock_us(), zone=self._zone)
+        return not self._policy.rules_out(evaluation, unknown=unknown)
+
+    async def _cut(self, offered: tuple[Definition, ...], caller: Caller) -> tuple[Definition, ...]:
         shown: list[Definition] = []
         for count, one in enumerate(offered):
             if count % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
-            arguments = {"uri": one.name} if kind is Kind.RESOURCE else {}
-            call = canonical_call(method, one.upstream, one.name, arguments)
-            evaluation = evaluation_request(call, one, caller, now_us=self._clock_us(), zone=self._zone)
-            if not self._policy.rules_out(evaluation, unknown=unknown):
+            if self.shows(one, caller):
                 shown.append(one)
         return offered if len(shown) == len(offered) else tuple(shown)

@@ -56,6 +56,8 @@ class Credentials:
         """
         wanted = sorted({literal.strip() for literal in literals} - {""})
         long_enough = [literal for literal in wanted if len(literal) >= LITERAL_CHARACTERS_MIN]
+        self.literals = tuple(long_enough)
+        """What is looked for. Never to be logged."""
         self.ignored = len(wanted) - len(long_enough)
         """How many are shorter than ``LITERAL_CHARACTERS_MIN`` and are not looked for."""
         self.numeric = any(literal.lstrip("-").replace(".", "", 1).isdigit() for literal in long_enough)

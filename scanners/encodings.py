@@ -43,7 +43,7 @@ def encodings(literal: str) -> Iterator[Encoding]:
     yield Encoding(pattern="".join(map(_spelled, literal)).encode())
     yield Encoding(pattern=r"[\s:-]*".join(map(_hex, raw)).encode(), run=_HEX_RUN)
     for offset in range(3):
-        yield Encoding(pattern=_base64(raw, offset).encode(), run=_BASE64_RUN)
+        yield Encoding(pattern=in_base64(raw, offset).encode(), run=_BASE64_RUN)
     yield Encoding(pattern="".join(map(_plain, reversed(literal))).encode())
 
 
@@ -75,8 +75,8 @@ def _spelled(character: str) -> str:
     return f"(?:{'|'.join(forms)})"
 
 
-def _base64(raw: bytes, offset: int) -> str:
-    """The literal with ``offset`` unknown bytes before it and as many as are needed behind it."""
+def in_base64(raw: bytes, offset: int) -> str:
+    """A pattern: these bytes with ``offset`` unknown ones before, and as many as are needed behind."""
     bits = "?" * 8 * offset + "".join(f"{byte:08b}" for byte in raw)
     bits += "?" * (-len(bits) % 6)
     sextets = (bits[place : place + 6] for place in range(0, len(bits), 6))

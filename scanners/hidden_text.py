@@ -1,7 +1,8 @@
 """Text that a model reads and a person does not see, removed; and terminal sequences, whole. Pure.
 
 What stays: line feeds and tabs, letters of every script and direction, emoji with the selectors and joiners
-that make them, joiners that Indic and Arabic writing needs. What cannot be told by eye to be missing goes.
+that make them, joiners that Indic and Arabic writing needs. What cannot be told by eye to be missing goes;
+`only_lays_out` says where it may come back, since it was there for people and not for hiding.
 
 Afterwards no removable character is left anywhere, so nothing can be put together by removing something else,
 and stripping twice is stripping once.
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _ZERO_WIDTH: Final = frozenset("\u200b\u2060\ufeff")
 _JOINERS: Final = frozenset("\u200c\u200d")
 _EMOJI_STYLE: Final = "\ufe0f"
+_TEXT_STYLE: Final = "\ufe0e"
 _LINE_ENDS: Final = frozenset("\r\x85\u2028\u2029")
 _SEPARATOR: Final = 0x1E
 
@@ -58,7 +60,7 @@ _CLASS_OF: Final = MappingProxyType(
 KINDS: Final = frozenset({*_CLASSES, "terminal-sequence", "backspace", "line-end"})
 """What `stripped` counts."""
 
-_JUDGED: Final = _JOINERS | {_EMOJI_STYLE} | frozenset(map(chr, range(0x180B, 0x1810)))
+_JUDGED: Final = _JOINERS | {_EMOJI_STYLE, _TEXT_STYLE} | frozenset(map(chr, range(0x180B, 0x1810)))
 """Kept where writing needs them."""
 _GONE: Final = dict.fromkeys(ord(char) for char in _CLASS_OF if char not in _JUDGED)
 
@@ -78,6 +80,16 @@ _SEQUENCE: Final = (
     r"|\x1b[ -/]{0,16}[0-~])"
 )
 
+
+# What lays a text out and hides nothing of it: a byte-order mark at its beginning, a soft hyphen inside a
+# word, two letters from its ends and from the next, page breaks, ends of lines and paragraphs. A mark of
+# direction does so where two directions meet.
+_LAYOUT: Final = re.compile(r"\A\ufeff|(?<=[^\W\d_]{2})\u00ad(?=[^\W\d_]{2})|[\f\u2028\u2029]")
+_MARKS: Final = "[\u061c\u200e\u200f]"
+_DIRECTION: Final = re.compile(f"(?<!{_MARKS}){_MARKS}(?!{_MARKS})")
+_FROM_THE_RIGHT: Final = re.compile(
+    "[\u05d0-\u05f2\u0620-\u064a\u066e-\u06d3\u0710-\u074f\u0780-\u07a5\u07ca-\u07ea\u08a0-\u08c9\ufb1d-\ufdfb\ufe70-\ufefc]"
+)
 
 _VIRAMA: Final = 9
 """Combining class of the sign that takes a consonant's vowel away."""
@@ -133,6 +145,17 @@ def stripped(text: str) -> tuple[str, Mapping[str, int]]:
         made = _without_single_characters(_without_overwritten(made, counts), counts)
     made = _without_needless(made, counts)
     return (text if made == text else made), {kind: count for kind, count in counts.items() if count}
+
+
+def only_lays_out(text: str) -> bool:
+    """Whether all that `stripped` takes out of the text only lays it out: looked through, it may stay.
+
+    Texts of word processors, tables and pages have such characters; a person sees all that a model reads.
+    """
+    rest = _LAYOUT.sub("", text)
+    if _FROM_THE_RIGHT.search(rest):
+        rest = _DIRECTION.sub("", rest)
+    return not stripped(rest)[1]
 
 
 def _without_sequences(text: str, counts: Counter[str]) -> str:
@@ -203,7 +226,7 @@ def _without_needless(text: str, counts: Counter[str]) -> str:
 def _is_needed(kept: str, char: str, following: str) -> bool:
     """Whether writing needs it, behind what was kept (two characters are enough) and before what follows."""
     before = kept[-1:]
-    if char == _EMOJI_STYLE:
+    if char in {_EMOJI_STYLE, _TEXT_STYLE}:
         return _is_emoji(before) or (before != "" and before in "0123456789#*" and following == "\u20e3")
     if char not in _JOINERS:  # Mongolian
         return "\u1820" <= before <= "\u18aa"

@@ -9,23 +9,23 @@ What takes a find's place contains nothing that could become part of another one
 
 from __future__ import annotations
 
-import html
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import re2
 
+from scanners.link_addresses import (
+    VALUE_CHARACTERS_MIN,
+    address_of,
+    carries,
+    host_of,
+    is_elsewhere,
+    program_of,
+)
 from scanners.pattern_set import SEPARATOR, pattern_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ADDRESS_CHARACTERS_MAX: Final = 8_192
-"""More of an address is not looked at; what is that long carries data."""
-VALUE_CHARACTERS_MIN: Final = 20
-"""From here on a value in an address can carry something."""
-SEGMENT_CHARACTERS_MIN: Final = 48
-LABEL_CHARACTERS_MIN: Final = 32
 
 IMAGE, EMBEDDED, SCRIPT, COMMENT = "image-link", "embedded-link", "script-link", "html-comment"
 KINDS: Final = frozenset({IMAGE, EMBEDDED, SCRIPT, COMMENT})
@@ -45,46 +45,65 @@ def _compiled(pattern: str) -> Any:
     return re2.compile(pattern.encode(), pattern_options())
 
 
+def _spread(word: str) -> str:
+    """As a browser reads a scheme: tabs and line ends are no part of it."""
+    return r"[\t\r\n]*".join(word)
+
+
 _S: Final = r"[ \t\r\n]*"
-_DESTINATION: Final = r"(?:<([^<>\n\x1e]*)>|([^\s()<>\x1e](?:[^\s()\x1e]|\([^\s()\x1e]*\))*))"
+_LABEL: Final = r"(?:[^\[\]\\\x1e]|\\[^\x1e])"
+# What stands for an image may hold brackets, escaped or in code or in pairs; in here they are three deep.
+_INNER: Final = rf"\[(?:{_LABEL}|\[(?:{_LABEL}|\[{_LABEL}*\])*\])*\]"
+_INSTEAD: Final = rf"(?:[^\[\]\\`\x1e]|\\[^\x1e]|`[^`\x1e]*`|`|{_INNER})*"
+_PARENTHESES: Final = r"\((?:[^\s()\x1e]|\\[()]|\((?:[^\s()\x1e]|\\[()]|\([^\s()\x1e]*\))*\))*\)"
+_BARE: Final = rf"(?:[^\s()\x1e]|\\[()]|{_PARENTHESES})*"
+_DESTINATION: Final = rf"(?:<([^<>\n\x1e]*)>|((?:[^\s()<>\x1e]|\\[()]){_BARE}))"
 _TITLE: Final = r"""(?:[ \t\r\n]+(?:"[^"\x1e]*"|'[^'\x1e]*'|\([^()\x1e]*\)))?"""
-_IMAGE: Final = _compiled(rf"!\[([^\[\]\x1e]*)\]\({_S}{_DESTINATION}{_TITLE}{_S}\)")
-_REFERRING: Final = _compiled(r"!\[([^\[\]\x1e]*)\](?:\[([^\[\]\x1e]*)\])?")
+_IMAGE: Final = _compiled(rf"!\[({_INSTEAD})\]\({_S}{_DESTINATION}{_TITLE}{_S}\)")
+# Parentheses four deep or more: nobody writes such an address for people.
+_DEEP_IMAGE: Final = _compiled(rf"!\[({_INSTEAD})\]\({_S}<?([^\s<\x1e]*(?:\([^\s)\x1e]*){{4}}[^\s\x1e]*)")
+_REFERRING: Final = _compiled(rf"!\[({_INSTEAD})\](?:\[({_LABEL}*)\])?")
+_QUOTED: Final = r"[ \t]*(?:(?:[>*+-]|[0-9]{1,9}[.)])[ \t]*)*"
 _DEFINITION: Final = _compiled(
-    rf"(?:\A|[\n\x1e]) {{0,3}}(\[([^\[\]\n\x1e]+)\]:[ \t]*\n?[ \t]*{_DESTINATION}([ \t]+[\"'(][^\n\x1e]*)?)"
+    rf"(?:\A|[\n\x1e]){_QUOTED}(\[({_LABEL}+)\]:[ \t]*\n?[ \t>]*{_DESTINATION}([ \t]+[\"'(][^\n\x1e]*)?)"
 )
 # Only what can begin like a program is looked at: most links do not.
-_PARENTHESES: Final = r"\((?:[^\s()\x1e]|\((?:[^\s()\x1e]|\([^\s()\x1e]*\))*\))*\)"
 _LINK: Final = _compiled(
-    rf"\]\({_S}(?:<([^<>\n\x1e]*)>|((?i:[jvld]|&|%|[\x01-\x1d])(?:[^\s()<>\x1e]|{_PARENTHESES})*))"
+    rf"\]\({_S}(?:<([^<>\n\x1e]*)>|((?i:[jvld]|&|%|\\|[\x01-\x1d])(?:[^\s()<>\x1e]|{_PARENTHESES})*))"
 )
 _AUTOLINK: Final = _compiled(r"<((?i:javascript|vbscript|livescript|data):[^<>\s\x1e]*)>")
-_WHOLE: Final = _compiled(
-    r"(?:\A|\x1e)[ \t\r\n]*((?i:(?:java|vb|live)script:|data:(?:text/html|image/svg|application/xhtml))"
-    r"[^\s\x1e][^\x1e]*)"
+_PROGRAMS: Final = "|".join(
+    _spread(scheme)
+    for scheme in (
+        "javascript:",
+        "vbscript:",
+        "livescript:",
+        "data:text/html",
+        "data:image/svg",
+        "data:application/xhtml",
+    )
 )
-_TAGS: Final = (
-    "img|image|input|iframe|frame|embed|object|video|audio|source|track|svg|use|a|area|form|button|meta|base|details"
-    "|animate|set|table|td|body|div|span|p"
-)
+_WHOLE: Final = _compiled(rf"(?:\A|\x1e)[ \t\r\n]*((?i:{_PROGRAMS})[^\s\x1e][^\x1e]*)")
 _TAG: Final = _compiled(
-    rf"""(?i:<({_TAGS}))(?:[\s/](?:[^>"'\x1e]|"[^">\x1e]*"|"[^"\x1e]*"|'[^'\x1e]*'|["'])*?)?>"""
+    r"""<([A-Za-z][A-Za-z0-9:-]*)(?:[\s/](?:[^>"'\x1e]|"[^">\x1e]*"|"[^"\x1e]*"|'[^'\x1e]*'|["'])*?)?>"""
 )
 _ATTRIBUTE: Final = _compiled(r"""([A-Za-z_:@][-A-Za-z0-9_:.]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _WORTH_READING: Final = _compiled(
-    r"(?i:script|data:|srcdoc|url\(|<(?:img|image|iframe|frame|embed|object|video|audio|source|track|input|use|table|td|body)\b.*(?://|\\\\|/\\|\\/)|=.*&|=.*[\t\r\n]|\bon[a-z]+[\s]*=)"
+    r"(?i:script|data:|srcdoc|url\(|image-set\(|=.*(?://|\\\\|/\\|\\/)|=.*&|=.*[\t\r\n]|\bon[a-z]+[\s]*=)"
 )
 """A tag in which nothing can be found has none of these."""
-_STYLE_ADDRESS: Final = _compiled(r"""(?i:url)\(\s*["']?([^"')]*)""")
+_STYLE_ADDRESS: Final = _compiled(r"""(?i:url|image-set)\(\s*["']?([^"')]*)""")
 
 TRIGGERS: Final[tuple[bytes, ...]] = (
     rb"!\[",
-    rb"\]\([ \t\r\n]*<?(?i:[jvld][a-z]*(?:script|ata)|[^\s()]*&)",
-    rb"\]:[ \t]*\n?[ \t]*<?(?:#|>|(?i:(?:java|vb|live)script|data):)",
+    rb"\]\([ \t\r\n]*<?(?i:[jvld][a-z]*(?:script|ata)|[^\s()]*[&\\])",
+    rb"\]:[ \t]*\n?[ \t>]*<?(?:#|>|(?i:(?:java|vb|live)script|data):|[^\s\x1e]*[&\\])",
+    rb"\](?:\(|:)[ \t\r\n>]*<[^<>\n\x1e]*\t",
     rb"<!--",
     rb"<(?i:data):",
-    rb"(?i:<(?:" + _TAGS.encode() + rb")[\s/])",
-    rb"(?i:(?:java|vb|live)script:|data:(?:text/html|image/svg|application/xhtml))",
+    rb"<[A-Za-z][A-Za-z0-9:-]*[\s/]",
+    rb"(?i:(?:java|vb|live)script:)",
+    rb"(?:\A|[\"\x1e])[ \t\r\n]*(?i:" + _PROGRAMS.encode() + rb")",
 )
 """One of them occurs wherever something is found."""
 
@@ -92,26 +111,19 @@ _LOADING: Final = {
     "img": ("src", "srcset"), "image": ("href", "xlink:href", "src"), "input": ("src",), "iframe": ("src",),
     "frame": ("src",), "embed": ("src",), "object": ("data",), "video": ("src", "poster"), "audio": ("src",),
     "source": ("src", "srcset"), "track": ("src",), "use": ("href", "xlink:href"), "table": ("background",),
-    "td": ("background",), "body": ("background",),
+    "td": ("background",), "th": ("background",), "tr": ("background",), "body": ("background",),
+    "link": ("href",), "script": ("src",), "feimage": ("href", "xlink:href"), "meta": ("content",),
+    "a": ("ping",), "area": ("ping",),
 }  # fmt: skip
 _ADDRESSES: Final = frozenset({
     "href", "xlink:href", "src", "srcset", "data", "action", "formaction", "poster", "background", "from",
-    "to", "values", "content",
+    "to", "values", "content", "ping",
 })  # fmt: skip
 # Run without anybody's doing, where the tag stands in a text.
-_EVENTS: Final = frozenset({"onload", "onerror", "ontoggle", "onbegin", "onfocus", "onanimationstart"})
-_EVENT_TAGS: Final = frozenset(
-    {"img", "image", "svg", "iframe", "object", "embed", "video", "audio", "input", "details"}
-)
-
-_RASTER: Final = ("data:image/png", "data:image/jpeg", "data:image/jpg", "data:image/gif", "data:image/webp")
-_PROGRAMS: Final = ("javascript", "vbscript", "livescript", "data")
-_TELLING_NAMES: Final = frozenset({
-    "data", "secret", "secrets", "token", "password", "exfil", "conversation", "history", "summary", "dump",
-    "payload", "leak", "prompt", "cookie", "cookies", "creds", "credentials", "content", "stolen", "chat",
-    "messages",
+_EVENTS: Final = frozenset({
+    "onload", "onerror", "ontoggle", "onbegin", "onend", "onfocus", "onanimationstart", "onpageshow",
+    "onstart",
 })  # fmt: skip
-_UUID_OR_DIGEST: Final = frozenset("0123456789abcdefABCDEF-._")
 _HOST: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-:")
 
 
@@ -213,27 +225,36 @@ def _says_something(comment: bytes) -> bool:
 def _images(raw: bytes) -> Iterator[LinkFind]:
     if b"![" not in raw:
         return
-    for match in _IMAGE.finditer(raw):
-        address = _address(match[2] if match[2] is not None else match[3])
+    place = 0
+    while match := _IMAGE.search(raw, place):
+        address = address_of(match[2] if match[2] is not None else match[3], markdown=True)
         kind = _kind_of(address, IMAGE)
         if kind:
             yield LinkFind(
                 match.start(), match.end(), kind, "markdown-image", _instead("image", match[1], address)
             )
+        # What stands for a plain one may hold another.
+        place = match.end() if kind else match.start() + 2
+    for match in _DEEP_IMAGE.finditer(raw):
+        address = address_of(match[2], markdown=True)
+        if is_elsewhere(address):
+            yield LinkFind(
+                match.start(), match.end(), IMAGE, "markdown-image", _instead("image", match[1], address)
+            )
 
 
 def _references(raw: bytes, *, alone: bool) -> Iterator[LinkFind]:
-    carrying: set[tuple[int, bytes]] = set()
+    carrying: set[tuple[int, str]] = set()
     texts = _Texts(raw)
     if b"]:" in raw:
         for match in _DEFINITION.finditer(raw):
-            address = _address(match[3] if match[3] is not None else match[4])
+            address = address_of(match[3] if match[3] is not None else match[4], markdown=True)
             if address in ("", "#") and match[5]:
                 yield LinkFind(match.start(1), match.end(1), COMMENT, "definition-as-comment", _REMOVED)
-            elif _program_of(address):
+            elif program_of(address):
                 label = b"[" + match[2] + b"]: (removed)"
                 yield LinkFind(match.start(1), match.end(1), SCRIPT, "definition-of-a-program", label)
-            elif _carries(address):
+            elif carries(address):
                 carrying.add((texts.end_at(match.start(1)), _label(match[2])))
     if b"![" not in raw or not (carrying or alone):
         return
@@ -247,14 +268,14 @@ def _references(raw: bytes, *, alone: bool) -> Iterator[LinkFind]:
             )
 
 
-def _label(raw: bytes) -> bytes:
-    return b" ".join(raw.lower().split())
+def _label(raw: bytes) -> str:
+    return " ".join(raw.decode("utf-8", "replace").casefold().split())
 
 
 def _links(raw: bytes) -> Iterator[LinkFind]:
     if b"](" in raw:
         for match in _LINK.finditer(raw):
-            program = _program_of(_address(match[1] if match[1] is not None else match[2]))
+            program = program_of(address_of(match[1] if match[1] is not None else match[2], markdown=True))
             if program:
                 instead = f"](removed: {program}".encode()
                 yield LinkFind(match.start(), match.end(), SCRIPT, "markdown-link", instead)
@@ -262,7 +283,7 @@ def _links(raw: bytes) -> Iterator[LinkFind]:
         return
     for pattern, rule in ((_AUTOLINK, "autolink"), (_WHOLE, "whole-value")):
         for match in pattern.finditer(raw):
-            program = _program_of(_address(match[1]))
+            program = program_of(address_of(match[1]))
             if program:
                 start, end = match.span() if pattern is _AUTOLINK else match.span(1)
                 yield LinkFind(start, end, SCRIPT, rule, f"(removed: {program})".encode())
@@ -276,33 +297,35 @@ def _tags(raw: bytes) -> Iterator[LinkFind]:
         if not _WORTH_READING.search(tag):
             continue
         name = match[1].decode().lower()
-        attributes = {
-            one[1].decode().lower(): next((value for value in one.groups()[1:] if value is not None), b"")
+        # All of them: of two with one name a browser takes the first, and others the last.
+        attributes = [
+            (one[1].decode().lower(), next((value for value in one.groups()[1:] if value is not None), b""))
             for one in _ATTRIBUTE.finditer(tag)
-        }
+        ]
         for kind, rule, address in _of_attributes(name, attributes):
             shown = "image" if name == "img" else name
-            yield LinkFind(
-                match.start(), match.end(), kind, rule, _instead(shown, attributes.get("alt", b""), address)
-            )
+            label = next((value for attribute, value in attributes if attribute == "alt"), b"")
+            yield LinkFind(match.start(), match.end(), kind, rule, _instead(shown, label, address))
             break
 
 
-def _of_attributes(name: str, attributes: dict[str, bytes]) -> Iterator[tuple[str, str, str]]:
+def _of_attributes(name: str, attributes: list[tuple[str, bytes]]) -> Iterator[tuple[str, str, str]]:
     loading = _LOADING.get(name, ())
-    for attribute, value in attributes.items():
+    for attribute, value in attributes:
         if attribute in _ADDRESSES:
             for address in _addresses(attribute, value):
-                if _program_of(address):
+                if program_of(address):
                     yield SCRIPT, "html-program", address
-                elif attribute in loading and _carries(address):
+                elif attribute in loading and carries(address):
                     yield (IMAGE if name in {"img", "image"} else EMBEDDED), "html-loading", address
         elif attribute == "style":
-            for match in _STYLE_ADDRESS.finditer(value[:ADDRESS_CHARACTERS_MAX]):
-                address = _address(match[1])
+            for match in _STYLE_ADDRESS.finditer(value):
+                address = address_of(match[1])
                 if _kind_of(address, EMBEDDED):
                     yield _kind_of(address, EMBEDDED), "html-style", address
-        elif attribute in _EVENTS and name in _EVENT_TAGS and not value.startswith(b"{"):
+            if b"\\" in value and b"//" in value:
+                yield EMBEDDED, "html-style", ""
+        elif attribute in _EVENTS and not value.startswith(b"{"):
             yield SCRIPT, "html-event", "javascript:"
         elif attribute == "srcdoc":
             yield EMBEDDED, "html-document", ""
@@ -310,17 +333,15 @@ def _of_attributes(name: str, attributes: dict[str, bytes]) -> Iterator[tuple[st
 
 def _addresses(attribute: str, value: bytes) -> list[str]:
     if attribute == "srcset":
-        return [
-            _address(part.split()[0]) for part in value[:ADDRESS_CHARACTERS_MAX].split(b",") if part.split()
-        ]
+        return [address_of(part.split()[0]) for part in value.split(b",") if part.split()]
     if attribute == "content":
-        return [_address(value.partition(b"=")[2])] if b"url" in value[:64].lower() else []
-    return [_address(value)]
+        return [address_of(value.partition(b"=")[2])] if b"url" in value[:64].lower() else []
+    return [address_of(value)]
 
 
 def _instead(what: str, label: bytes, address: str) -> bytes:
-    program = _program_of(address)
-    host = "".join(char for char in _host(address).lower() if char in _HOST)[:100]
+    program = program_of(address)
+    host = "".join(char for char in host_of(address).lower() if char in _HOST)[:100]
     words = "".join(
         char if char.isalnum() or char in " .,-'" else " " for char in label[:400].decode("utf-8", "replace")
     )
@@ -328,68 +349,7 @@ def _instead(what: str, label: bytes, address: str) -> bytes:
     return f"[{named}](removed: {program or host or 'address'})".encode()
 
 
-def _address(raw: bytes) -> str:
-    """The address as a browser reads it: references resolved, white space and controls dropped."""
-    text = raw[: ADDRESS_CHARACTERS_MAX + 1].decode("utf-8", "replace")
-    if "&" in text:
-        text = html.unescape(text)
-    return "".join(char for char in text if char > " " and char != "\x7f")
-
-
 def _kind_of(address: str, otherwise: str) -> str:
-    if _program_of(address):
+    if program_of(address):
         return SCRIPT
-    return otherwise if _carries(address) else ""
-
-
-def _program_of(address: str) -> str:
-    """The scheme of an address that is a program or a page itself; pictures as data are neither."""
-    scheme, colon, _ = address[:16].lower().partition(":")
-    if not colon or scheme not in _PROGRAMS:
-        return ""
-    return "" if address[:16].lower().startswith(_RASTER) else scheme
-
-
-def _host(address: str) -> str:
-    rest = address.replace("\\", "/")
-    start = rest.find("//")
-    return rest[start + 2 :].partition("/")[0].partition("?")[0].partition("#")[0] if start >= 0 else ""
-
-
-def _carries(address: str) -> bool:
-    """Whether a plain address of another host can hold somebody's data, or a place for it."""
-    if (
-        not address.replace("\\", "/")
-        .lower()
-        .startswith(("http://", "https://", "//", "http:/", "https:/", "ftp:"))
-    ):
-        return False
-    if len(address) > ADDRESS_CHARACTERS_MAX:
-        return True
-    host = _host(address)
-    if "@" in host or any(len(label) >= LABEL_CHARACTERS_MIN for label in host.split(".")):
-        return True
-    rest = address.partition("//")[2].partition("/")[2] if "?" not in host else address
-    lower = address.lower()
-    if any(char in rest for char in "{}<>[]$`") or any(code in lower for code in ("%7b", "%5b", "%3c")):
-        return True
-    path, _, query = address.partition("?")
-    path, _, fragment = path.partition("#")
-    segments = path.partition("//")[2].split("/")[1:]
-    return any(map(_is_long, segments)) or any(
-        map(_tells, f"{query}&{fragment}".replace(";", "&").split("&"))
-    )
-
-
-def _is_long(segment: str) -> bool:
-    return len(segment) >= SEGMENT_CHARACTERS_MIN and not (
-        len(segment) <= 2 * SEGMENT_CHARACTERS_MIN
-        and _UUID_OR_DIGEST.issuperset(segment.rpartition(".")[0] or segment)
-    )
-
-
-def _tells(parameter: str) -> bool:
-    name, equals, value = parameter.partition("=")
-    if not equals:
-        return len(name) >= VALUE_CHARACTERS_MIN
-    return value == "" or len(value) >= VALUE_CHARACTERS_MIN or name.lower() in _TELLING_NAMES
+    return otherwise if carries(address) else ""

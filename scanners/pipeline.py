@@ -1,19 +1,18 @@
 """What stands in the texts of one value: hidden text, secrets, personal data, injected instructions, links.
 
-One pass of triggers over all texts says which detectors have anything to look at; most values end there. What
-is done about a find is decided by whoever asked: here it is only found, and replaced as told.
+A few passes of triggers over all texts say which detectors have anything to look at; most values end there.
+What is done about a find is decided by whoever asked: here it is only found, and replaced as told.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from scanners.document import Document, document_of, rewritten
-from scanners.errors import ScanIncomplete
 from scanners.finding import CREDENTIAL, CROWDED
-from scanners.hidden_text import hides, stripped
+from scanners.hidden_text import hides, only_lays_out, stripped
 from scanners.markers import KEY_BYTES_MIN, keyed_digest
 from scanners.pattern_set import PatternSet
 from scanners.spans import Span, in_characters, united
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from scanners.credentials import Credentials
     from scanners.document import Leaf, Place
 
-SPANS_MAX: Final = 20_000
-"""Finds in one value. Each costs time; with more the value is no ordinary one, and is not passed on."""
+SPANS_MAX: Final = 10_000
+"""Finds of one family in one value. Each costs time; what lies behind them was not looked for."""
 
 HIDDEN = "hidden-text"
 SECRET = "secret"
@@ -37,8 +36,12 @@ class Detector(Protocol):
 
     family: str
     kinds: frozenset[str]
-    triggers: tuple[bytes, ...]
-    """Patterns of which one occurs wherever it can find something; with none it is always asked."""
+    trigger_groups: tuple[tuple[bytes, ...], ...]
+    """Patterns of which one occurs wherever it can find something; with none it is always asked.
+
+    Each group is searched for by itself: in one search for all, every combination of half-read patterns
+    would be a state of its own, and random text would run through all of them.
+    """
 
     def spans(self, document: Document, *, spans_max: int) -> list[Span]:
         """What it finds; byte spans of ``document.raw``, at most ``spans_max``."""
@@ -74,6 +77,10 @@ class Analysis:
     """In the order of the document; none overlaps another of the same family."""
     hidden: Mapping[str, int] = field(default_factory=dict)
     """Hidden characters and sequences that were taken out, by what they are."""
+    laid_out: frozenset[int] = frozenset()
+    """Numbers of texts from which only layout was taken out, to look at them: they pass on as they came."""
+    crowded: frozenset[str] = frozenset()
+    """Families of which there is more than was looked for: nobody may rely on having seen all of it."""
 
     def text_of(self, one: Found) -> str:
         """What was found, itself. Never to be logged."""
@@ -101,6 +108,8 @@ class Analysis:
         texts: dict[Place, str] = {}
         names: dict[Place, str] = {}
         for number, (leaf, text) in enumerate(zip(self.leaves, self.texts, strict=True)):
+            if number not in changes and number in self.laid_out:
+                continue
             new = _replaced(text, changes[number]) if number in changes else text
             if new != leaf.text:
                 (names if leaf.in_name else texts)[leaf.place] = new
@@ -118,15 +127,13 @@ class Pipeline:
         self._detectors = tuple(detectors)
         self._key = digest_key
         self._always = frozenset(
-            number for number, detector in enumerate(self._detectors) if not detector.triggers
+            number for number, detector in enumerate(self._detectors) if not detector.trigger_groups
         )
-        triggers = [
-            (number, pattern)
+        self._triggers = tuple(
+            (number, PatternSet(group))
             for number, detector in enumerate(self._detectors)
-            for pattern in detector.triggers
-        ]
-        self._whose = [number for number, _ in triggers]
-        self._triggers = PatternSet([pattern for _, pattern in triggers])
+            for group in detector.trigger_groups
+        )
 
     @property
     def kinds(self) -> Mapping[str, str]:
@@ -151,7 +158,9 @@ class Pipeline:
             if raw_json.count(b"\r") != raw_json.count(b"\r\n"):
                 # What stands before a return of its own is written over where a terminal shows it.
                 return False
-        return not self._triggers.occurring(raw_json) and not self._credentials.spans(raw_json, spans_max=1)
+        if any(triggers.occurring(raw_json) for _, triggers in self._triggers):
+            return False
+        return not self._credentials.spans(raw_json, spans_max=1)
 
     def analysed(self, value: Any, *, apart: Callable[[Place], bool] = lambda _: False) -> Analysis:
         """Everything that is found in a value.
@@ -162,40 +171,53 @@ class Pipeline:
 
         Raises:
             TypeError: it holds something that JSON does not have.
-            ScanIncomplete: it could not be read to its end, or more was found than is worth passing on.
+            ScanIncomplete: it could not be read to its end.
         """
         document = document_of(value, numbers=True)
         leaves = [leaf for leaf in document.leaves if not apart(leaf.place)]
         if len(leaves) != len(document.leaves):
             document = Document(leaves)
         hidden: dict[str, int] = {}
+        laid_out: set[int] = set()
         if hides(document.raw, separators=max(0, len(leaves) - 1)):
-            document = Document([_visible(leaf, hidden) for leaf in leaves])
-        found = self._found(document)
-        if len(found) > SPANS_MAX:
-            raise ScanIncomplete(f"more than {SPANS_MAX} finds in one value")
+            document = Document(
+                [_visible(leaf, number, hidden, laid_out) for number, leaf in enumerate(leaves)]
+            )
+        found, crowded = self._found(document)
         texts = [leaf.text for leaf in document.leaves]
-        return Analysis(value=value, leaves=leaves, texts=texts, found=found, hidden=hidden)
+        return Analysis(
+            value=value,
+            leaves=leaves,
+            texts=texts,
+            found=found,
+            hidden=hidden,
+            laid_out=frozenset(laid_out),
+            crowded=crowded,
+        )
 
-    def _found(self, document: Document) -> tuple[Found, ...]:
+    def _found(self, document: Document) -> tuple[tuple[Found, ...], frozenset[str]]:
         spans = {SECRET: self._credentials.spans(document.raw, spans_max=SPANS_MAX + 1)}
-        asked = {self._whose[number] for number in self._triggers.occurring(document.raw)} | self._always
+        asked = set(self._always)
+        for number, triggers in self._triggers:
+            if number not in asked and triggers.occurring(document.raw):
+                asked.add(number)
         for number in sorted(asked):
             detector = self._detectors[number]
             spans.setdefault(detector.family, []).extend(detector.spans(document, spans_max=SPANS_MAX + 1))
-        found = [
-            one
-            for family, some in spans.items()
-            if some
-            for span in united(some)
-            for one in self._in_leaves(document, family, span)
-        ]
-        return tuple(sorted(found, key=lambda one: (one.leaf, one.start, -one.end)))
+        by_leaf: dict[int, list[Found]] = {}
+        for family, some in spans.items():
+            for span in united(some[:SPANS_MAX]):
+                self._place(document, family, span, by_leaf)
+        found: list[Found] = []
+        for number, some_found in by_leaf.items():
+            begin, end = document.starts[number], document.end_of(number)
+            found += _in_characters(some_found, document.raw[begin:end])
+        crowded = frozenset(family for family, some in spans.items() if len(some) > SPANS_MAX)
+        return tuple(sorted(found, key=lambda one: (one.leaf, one.start, -one.end))), crowded
 
-    def _in_leaves(self, document: Document, family: str, span: Span) -> list[Found]:
-        """The find as it lies in the texts it touches; usually one."""
+    def _place(self, document: Document, family: str, span: Span, by_leaf: dict[int, list[Found]]) -> None:
+        """Add the find to the texts it touches, in bytes of each; usually that is one."""
         digest = keyed_digest(self._key, span.kind, span.secret)
-        found = []
         for number in range(
             document.index_at(span.start), document.index_at(max(span.start, span.end - 1)) + 1
         ):
@@ -203,13 +225,7 @@ class Pipeline:
             start, stop = max(span.start, begin) - begin, min(span.end, end) - begin
             if start >= stop or (document.leaves[number].is_number and _is_guess(family, span)):
                 continue
-            raw = document.raw[begin:end]
-            if not raw.isascii():
-                [placed] = in_characters(
-                    [Span(start=start, end=stop, kind="", rule="", secret=b"", order=0)], raw
-                )
-                start, stop = placed.start, placed.end
-            found.append(
+            by_leaf.setdefault(number, []).append(
                 Found(
                     family=family,
                     kind=span.kind,
@@ -220,7 +236,15 @@ class Pipeline:
                     end=stop,
                 )
             )
+
+
+def _in_characters(found: list[Found], raw: bytes) -> list[Found]:
+    """Finds in one text, given in bytes of it, as they lie in its characters."""
+    if raw.isascii():
         return found
+    spans = [Span(start=one.start, end=one.end, kind="", rule="", secret=b"", order=0) for one in found]
+    placed = in_characters(spans, raw)
+    return [replace(one, start=at.start, end=at.end) for one, at in zip(found, placed, strict=True)]
 
 
 def _is_guess(family: str, span: Span) -> bool:
@@ -228,10 +252,13 @@ def _is_guess(family: str, span: Span) -> bool:
     return family == SECRET and span.kind != CREDENTIAL
 
 
-def _visible(leaf: Leaf, hidden: dict[str, int]) -> Leaf:
+def _visible(leaf: Leaf, number: int, hidden: dict[str, int], laid_out: set[int]) -> Leaf:
     if leaf.text.isascii() and leaf.text.isprintable():
         return leaf
     text, counts = stripped(leaf.text)
+    if counts and only_lays_out(leaf.text):
+        laid_out.add(number)
+        return leaf._replace(text=text)
     for what, count in counts.items():
         hidden[what] = hidden.get(what, 0) + count
     return leaf._replace(text=text) if text != leaf.text else leaf

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import re2
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from scanners.errors import RulesRejected
 from scanners.finding import RESERVED_KINDS
 from scanners.markers import KIND_PATTERN
 from scanners.pattern_set import PatternSet, pattern_options
+from scanners.rule_packs import read_pack
 from scanners.spans import Span
 
 if TYPE_CHECKING:
@@ -97,20 +97,10 @@ def read_rules(text: str) -> TokenRules:
     Raises:
         RulesRejected: the text is not TOML, has members that no rule has, or a pattern that cannot be used.
     """
-    try:
-        read = _RuleFile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise RulesRejected(f"not TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise RulesRejected(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    seen: set[str] = set()
+    read = read_pack(text, _RuleFile)
     for rule in read.rule:
-        if rule.id in seen:
-            raise RulesRejected(f"rule {rule.id}: there are two of that id")
         if rule.kind in RESERVED_KINDS:
             raise RulesRejected(f"rule {rule.id}: the kind {rule.kind} is not for rules")
-        seen.add(rule.id)
     return TokenRules(read.rule)
 
 

@@ -9,12 +9,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.bridge.inputs import InputAnswer, InputAsk
+from gateway.bridge.inputs import InputAnswer, InputAsk, without_words
 from gateway.core.call import Call, canonical_call
-from gateway.core.content import NOTHING, ContentFinding, Observations
+from gateway.core.content import ANSWERS, NOTHING, ContentFinding, Observations
+from gateway.core.decision import refusal
 from gateway.core.definition import Definition, Kind, Listed, RefusedDefinition, parse_definition
+from gateway.core.distinct import refused
 from gateway.core.obligations import Treatment
-from gateway.core.pin_states import Judged
+from gateway.core.pin_states import Judged, kept_back
 from gateway.core.principal import Caller, Principal, Subject
 from gateway.core.record import Record, Recorded
 from gateway.core.seal import Seal
@@ -31,6 +33,7 @@ from gateway.ports import (
     NoticeSink,
     Reply,
     Screened,
+    ScreenedAsk,
     Send,
     ServerFacts,
     UpstreamHealth,
@@ -39,6 +42,7 @@ from policies.model import Denial, Duty, HoldRule, Verdict
 from tests.held_fakes import NobodyDecides
 from tests.telemetry_fakes import KeptTelemetry
 
+NO_ANSWERS: Mapping[str, bytes] = {}
 NOON_US = 1_790_000_000_000_000
 """2026-09-21 14:13:20 UTC, a Monday."""
 
@@ -313,13 +317,30 @@ class FixedCatalogue:
 
     def __init__(self, *definitions: Definition) -> None:
         self.definitions = definitions
+        self.not_pinned: tuple[RefusedDefinition, ...] = ()
 
     def find(self, kind: Kind, upstream: str, name: str) -> Definition | None:
         wanted = (kind, upstream, name)
         found = [one for one in self.definitions if (one.kind, one.upstream, one.name) == wanted]
         return found[0] if found else None
 
+    def keep_back(self, code: str, one: Definition, *, pinned: str = "") -> None:
+        """It is listed in this form, and not offered."""
+        wanted = (one.kind, one.upstream, one.name)
+        self.definitions = tuple(
+            each for each in self.definitions if (each.kind, each.upstream, each.name) != wanted
+        )
+        self.not_pinned = (refused(one, code, "for people", pinned=pinned),)
+
+    def kept_back(self, kind: Kind, upstream: str, name: str) -> RefusedDefinition | None:
+        wanted = (kind, upstream, name)
+        found = [one for one in self.not_pinned if (one.kind, one.upstream, one.name) == wanted]
+        return found[0] if found else None
+
     def resource(self, upstream: str, uri: str) -> Definition | None:
+        blocked = self.kept_back(Kind.RESOURCE, upstream, uri)
+        if blocked is not None:
+            raise kept_back(blocked.code, f"resource {upstream}/{uri}")
         found = self.find(Kind.RESOURCE, upstream, uri)
         templates = [one for one in self.offered(Kind.TEMPLATE, upstream) if one.pattern.stands_for(uri)]
         return found or (templates[0] if templates else None)
@@ -328,13 +349,13 @@ class FixedCatalogue:
         return tuple(one for one in self.definitions if one.kind is kind and upstream in {None, one.upstream})
 
     def server(self, upstream: str) -> ServerFacts | None:
-        if not any(one.upstream == upstream for one in self.definitions):
+        if not any(one.upstream == upstream for one in (*self.definitions, *self.not_pinned)):
             return None
         capabilities = {"tools": {}, "prompts": {}, "resources": {"subscribe": True}, "completions": {}}
         return ServerFacts(era="modern", capabilities=capabilities)
 
     def refused(self) -> tuple[RefusedDefinition, ...]:
-        return ()
+        return self.not_pinned
 
 
 class PlainScreen:
@@ -345,11 +366,16 @@ class PlainScreen:
         self.behind: dict[str, str] = {}
         """Placeholders and what stands behind them."""
         self.fails: GatewayError | None = None
+        self.treatments: list[Treatment] = []
+        """Of the questions that were looked at."""
 
-    async def arguments(self, call: Call) -> Observations:
+    async def arguments(
+        self, call: Call, caller: Caller, answers: Mapping[str, bytes] = NO_ANSWERS
+    ) -> Observations:
         if self.fails is not None:
             raise self.fails
-        return _observed(call.arguments_json)
+        found = _observed(call.arguments_json)
+        return found.joined(_observed(b"".join(answers.values())).at(ANSWERS)) if answers else found
 
     async def labels(self, caller: Caller) -> frozenset[str]:
         return self.session_labels
@@ -376,8 +402,19 @@ class PlainScreen:
     def notices(self, sink: NoticeSink | None) -> NoticeSink | None:
         return sink
 
-    def asks(self, sink: AskSink | None) -> AskSink | None:
-        return sink
+    async def question(self, call: Call, caller: Caller, ask: InputAsk, treatment: Treatment) -> ScreenedAsk:
+        self.treatments.append(treatment)
+        found = _observed(ask.raw)
+        if self.fails is not None:
+            refused = refusal(self.fails.code, self.fails.reason)
+            return ScreenedAsk(ask=without_words(ask), observations=NOTHING, refused=refused)
+        self.session_labels |= treatment.labels | ({"secret-seen"} if found.counts else set())
+        raw = ask.raw.replace(b"hunter2", b"[REDACTED]")
+        return ScreenedAsk(
+            ask=replace(ask, raw=raw, params=json.loads(raw)),
+            observations=found,
+            refused=refusal("content_blocked", "kept back") if found.counts and treatment.block else None,
+        )
 
 
 def _observed(raw: bytes) -> Observations:
@@ -408,9 +445,13 @@ class Desk:
         self.catalogue = FixedCatalogue(*((definition(),) if offered is None else offered))
         self.seal = Seal(bytes(range(64)))
         self.new_call_id = Counted()
+        self.screen = PlainScreen()
+        self.hidden: set[str] = set()
+        """Names that nobody is shown."""
         self.rounds = InputRounds(
             policy=self.policy,
             audit=self.audit,
+            screen=self.screen,
             seal=self.seal,
             settings=RoundSettings(
                 grants={"orders": grants},
@@ -423,7 +464,6 @@ class Desk:
             new_id=Counted("round-"),
             start_task=_run,
         )
-        self.screen = PlainScreen()
         self.enforcement = Enforcement(
             catalogue=self.catalogue,
             policy=self.policy,
@@ -434,11 +474,15 @@ class Desk:
             screen=self.screen,
             held=NobodyDecides(),
             keys=NobodyDecides(),
+            shows=self.shows,
             settings=EnforcementSettings(call_deadline_s={"orders": 5.0}, shadow=shadow, zone=datetime.UTC),
             clock_us=self.clock.us,
             monotonic_s=self.clock.s,
             new_call_id=self.new_call_id,
         )
+
+    def shows(self, one: Definition, caller: Caller) -> bool:
+        return one.name not in self.hidden
 
     def connect(self, flow: Any) -> None:
         """From now on what policy holds is held."""

@@ -9,6 +9,7 @@ import json
 from durable.holds.hold import Person
 from durable.stores.memory import MemoryStore
 from gateway.approval import Approval
+from gateway.core.pin_states import kept_back
 from gateway.downstream.delivery import Delivery
 from gateway.errors import ApprovalsUnavailable, CannotHold, PayloadGone
 from gateway.holding.attempt import Attempts
@@ -33,6 +34,9 @@ class NobodyDecides:
         raise CannotHold("nobody can decide here")
 
     async def taken_up(self, passage):
+        return None
+
+    async def begun_before(self, passage):
         return None
 
     async def reserve(self, passage):
@@ -118,7 +122,9 @@ class HeldFlow:
         self.resolved = []
         self.settings = settings or ApprovalSettings()
         self.ids = iter(f"hold{number:016d}" for number in range(10_000))
-        matter = SubjectMatter(desk.catalogue, {"orders": desk.upstream})
+        self.matter = matter = SubjectMatter(desk.catalogue, {"orders": desk.upstream})
+        self.pinned_as = None
+        """The pin that has to be in force for whatever runs."""
         shared = {
             "principals": self.people,
             "definition_of": matter.of,
@@ -151,9 +157,14 @@ class HeldFlow:
             redaction=PlainRedaction(),
             screen=desk.screen,
             reevaluation=Reevaluation(
-                payloads=self.payloads, reviewers=self.people, reachable=lambda upstream: True, **shared
+                payloads=self.payloads,
+                reviewers=self.people,
+                pin_of=lambda definition: self.pinned_as,
+                reachable=lambda upstream: True,
+                **shared,
             ),
             attempts=self.attempts,
+            kept_back=self.why_kept_back,
             settings=self.settings,
             call_deadline_s={"orders": 5.0},
             key=KEY,
@@ -178,6 +189,7 @@ class HeldFlow:
             relay=self.relay,
             editing=Editing(audit=desk.audit, redaction=PlainRedaction(), **shared),
             callers_waiting=self.callers.callers_waiting,
+            kept_back=self.why_kept_back,
             title_of=lambda hold: "",
             resolve_call=None,
             resolve_attempts=self.resolve_attempts,
@@ -186,6 +198,14 @@ class HeldFlow:
             key=KEY,
         )
         desk.connect(self)
+
+    def why_kept_back(self, hold):
+        refused = self.matter.refused(hold.method, hold.upstream, hold.name)
+        return "" if refused is None else f"{refused.code}: {refused.reason}"
+
+    def kept_back_of(self, hold):
+        refused = self.matter.refused(hold.method, hold.upstream, hold.name)
+        return None if refused is None else kept_back(refused.code, hold.target)
 
     async def resolve_attempts(self, tenant, hold_id, members):
         self.resolved.append((hold_id, members))
@@ -204,7 +224,7 @@ class HeldFlow:
         return (await self.reviewers.decide(who, hold.id, "deny", seen=hold.seen, reason=reason)).hold
 
 
-def delivery_over(held, answers, seal, task_ids, **settings):
+def delivery_over(held, answers, seal, task_ids, *, kept_back_of=lambda hold: None, **settings):
     """How agents wait, over the flow; links lead nowhere."""
     return Delivery(
         held,
@@ -214,6 +234,7 @@ def delivery_over(held, answers, seal, task_ids, **settings):
         settings=ApprovalSettings(**settings),
         link_of=lambda hold: f"http://people/holds/{hold.id}",
         has_output_schema=lambda hold: False,
+        kept_back_of=kept_back_of,
     )
 
 

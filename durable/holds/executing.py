@@ -15,12 +15,14 @@ from durable.holds.refusals import StaleFence, WrongStatus
 from durable.holds.rules import satisfied
 from durable.holds.status import Status
 from durable.holds.voting import genuine
+from durable.pins.rows import in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from durable.holds.hold import Hold, Outcome, Person, Requirement
     from durable.holds.tx import Tx
+    from durable.pins.pin import PinKey
 
 GATEWAY = "gateway"
 
@@ -36,7 +38,7 @@ class Now:
     """Of the stored bytes as they were read."""
     call_digest: str
     definition_digest: str
-    """Of the pinned definition; empty where the tool is no longer offered."""
+    """Of the pinned definition; where it is no longer offered, of the one that was."""
     revision: str
     denied: str
     """Why it may not run at all; empty if it may."""
@@ -46,13 +48,16 @@ class Now:
     """In what it asks for more than the approvers were told; empty if not."""
     people: Mapping[str, Person]
     """Who may still decide, by id, as they are now."""
+    pin: PinKey | None = None
+    """What has to be pinned in the form of that digest; None: it is about nothing that could be."""
 
 
 def begin(tx: Tx, hold_id: str, version: int, now: Now, *, owner: str, lease_ms: int, key: bytes) -> Hold:
     """Take the right to run it once, or move it to where it belongs now.
 
     Returns:
-        ``executing`` with a new fence; or ``invalidated``, ``held`` (another round), ``expired``.
+        ``executing`` with a new fence; or ``invalidated``, ``held`` (another round), ``expired``; or as it
+        was, ``approved``: its definition is kept back by now, and may come back in either form.
 
     Raises:
         WrongStatus, Concurrent: somebody was first.
@@ -65,6 +70,9 @@ def begin(tx: Tx, hold_id: str, version: int, now: Now, *, owner: str, lease_ms:
     broken = _broken(tx, hold, now, key)
     if broken:
         return _over(tx, hold, Status.INVALIDATED, broken)
+    if now.pin is not None and not in_force(tx, now.pin, now.definition_digest):
+        # Since it was looked up its upstream has changed it, or a person has taken the pin back.
+        return hold
     if now.denied:
         return _over(tx, hold, Status.INVALIDATED, now.denied)
     again = _another_round(tx, hold, now)
@@ -177,6 +185,20 @@ def postpone(tx: Tx, hold_id: str, version: int, *, again_ms: int) -> None:
         id=hold_id,
         version=version,
     )
+
+
+def recall(tx: Tx, hold_ids: Iterable[str]) -> None:
+    """What these were postponed for is over: look at them now. No event: nothing happened.
+
+    Not for a grant, which waits for its caller.
+    """
+    for hold_id in hold_ids:
+        if tx.execute(
+            "UPDATE hold SET next_ms = :now_ms WHERE id = :id AND status = 'approved' AND next_ms > :now_ms",
+            now_ms=tx.now_ms,
+            id=hold_id,
+        ):
+            tx.wake(hold_id)
 
 
 def renew(tx: Tx, hold_id: str, fence: int, *, owner: str, lease_ms: int) -> bool:

@@ -211,6 +211,16 @@ def due(tx: Tx, *, limit: int) -> list[Hold]:
     return [hold for hold in holds_of(found) if hold.requirement.on_approval == "execute"]
 
 
+def postponed(tx: Tx, upstream: str) -> list[Hold]:
+    """Approved calls of an upstream that the gateway is to run later, whosever they are: its own work."""
+    found = tx.rows(
+        "SELECT * FROM hold WHERE status = 'approved' AND upstream = :upstream AND next_ms > :now_ms",
+        upstream=upstream,
+        now_ms=tx.now_ms,
+    )
+    return [hold for hold in holds_of(found) if hold.requirement.on_approval == "execute"]
+
+
 def next_due_ms(tx: Tx) -> int | None:
     """How many milliseconds until something has to be looked at by itself; None: nothing is waiting."""
     looks = [

@@ -59,6 +59,19 @@ def of_upstream(tx: Tx, tenant: str, upstream: str) -> tuple[dict[PinKey, Pin], 
     return pins, frozenset(unreadable)
 
 
+def in_force(tx: Tx, key: PinKey, digest: str) -> bool:
+    """Whether this form is pinned at this moment."""
+    found = tx.rows(
+        f"SELECT 1 FROM pin WHERE {_WHERE} AND state = 'pinned' AND digest = :digest",  # noqa: S608 - fixed text
+        tenant=key.tenant,
+        upstream=key.upstream,
+        kind=key.kind,
+        name=key.name,
+        digest=digest,
+    )
+    return bool(found)
+
+
 def named(tx: Tx, tenant: str, upstream: str, name: str, kind: str | None = None) -> list[Pin]:
     """Those of that name, of one kind or of any."""
     found = tx.rows(

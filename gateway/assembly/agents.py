@@ -8,6 +8,7 @@ import secrets
 import time
 import zoneinfo
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.admission import Admission, UpstreamFacts
@@ -15,7 +16,6 @@ from gateway.assembly.holds import AgentParts, HoldParts, HoldPlane, hold_plane
 from gateway.assembly.pins import PinParts, pin_parts, pinning_desk
 from gateway.catalogue.arrivals import Arrivals
 from gateway.catalogue.param_headers import read_param_headers
-from gateway.catalogue.snapshot import CatalogueStore
 from gateway.core.definition import Kind
 from gateway.core.principal import Principal, Subject
 from gateway.downstream import approval_wait
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from gateway.admission import Report
     from gateway.background import Background
     from gateway.catalogue.definitions_desk import PinningDesk
+    from gateway.catalogue.snapshot import CatalogueStore
     from gateway.config.loading import Configuration
     from gateway.config.settings import Settings
     from gateway.core.seal import Seal
@@ -79,6 +80,7 @@ class Parts:
     """What the plane stands on; opened and closed by the gateway."""
 
     pool: UpstreamPool
+    catalogue: CatalogueStore
     engine: PolicyEngine
     trail: Trail
     telemetry: Telemetry
@@ -131,25 +133,25 @@ def agent_plane(
     settings = configuration.settings
     upstreams: dict[str, Upstream] = {one.id: one for one in parts.pool}
     ids = frozenset(upstreams)
-    catalogue = CatalogueStore()
+    catalogue = parts.catalogue
     until_s = asyncio.get_running_loop().time() + settings.limits.first_listing_s
     arrivals = Arrivals(upstreams, until_s=until_s)
     pins = pin_parts(configuration, parts.holds, parts.trail, clock_us=clock_us)
     admission = _admission(configuration, parts, catalogue, upstreams, arrivals, pins)
     rounds, directory = _rounds(configuration, parts), _directory(settings, local)
     holds = _holds(configuration, parts, catalogue, upstreams, rounds, directory)
-    enforcement = _enforcement(configuration, parts, catalogue, upstreams, rounds, holds)
+    visibility = _visibility(configuration, parts, catalogue)
+    enforcement = _enforcement(configuration, parts, upstreams, rounds, holds, visibility)
     streams, subscriptions = OpenStreams(settings.limits), _subscriptions(upstreams)
-    catalogue.on_change(lambda upstream, kind: streams.list_changed(upstream, _TOPICS[kind]))
-    load = Load(settings.limits)
-    task_ids = TaskIds(parts.seal)
+    catalogue.on_change(partial(_offer_changed, streams, holds, parts.background))
+    load, task_ids = Load(settings.limits), TaskIds(parts.seal)
     answers = Answers(task_ids)
     refusals = Refusals(parts.trail)
     surface = Surface(
         requests=Requests(catalogue, ids, task_ids),
         answers=answers,
         lists=Lists(
-            _visibility(configuration, parts, catalogue).of,
+            visibility.of,
             catalogue.offered,
             lambda: (approval_wait.DEFINITION,) if _may_hold(configuration, parts) else (),
         ),
@@ -184,6 +186,14 @@ def agent_plane(
         holds=holds,
         definitions=pinning_desk(pins, parts.holds, catalogue, admission, clock_us=clock_us),
     )
+
+
+def _offer_changed(
+    streams: OpenStreams, holds: HoldPlane, background: Background, upstream: str, kind: Kind
+) -> None:
+    """Agents are told, and approved calls that may have waited for it are looked at."""
+    streams.list_changed(upstream, _TOPICS[kind])
+    background.start(holds.approval.look_again(upstream), f"approved calls of {upstream}")
 
 
 def _may_hold(configuration: Configuration, parts: Parts) -> bool:
@@ -224,7 +234,8 @@ def _delivery(
 ) -> Delivery:
     def has_output_schema(hold: Hold) -> bool:
         found = catalogue.find(Kind.TOOL, hold.upstream, hold.name)
-        return found is not None and "outputSchema" in found.members
+        # One that is offered no more may have had one when it was listed.
+        return found is None or "outputSchema" in found.members
 
     return Delivery(
         holds.callers,
@@ -234,6 +245,7 @@ def _delivery(
         settings=configuration.settings.approvals,
         link_of=lambda hold: f"{parts.people_url}/holds/{hold.id}",
         has_output_schema=has_output_schema,
+        kept_back_of=holds.kept_back_of,
     )
 
 
@@ -285,6 +297,7 @@ def _rounds(configuration: Configuration, parts: Parts) -> InputRounds:
     return InputRounds(
         policy=parts.engine,
         audit=parts.trail,
+        screen=parts.screen,
         seal=parts.seal,
         settings=RoundSettings(
             grants={name: frozenset(one.grants) for name, one in settings.upstreams.items()},
@@ -302,14 +315,14 @@ def _rounds(configuration: Configuration, parts: Parts) -> InputRounds:
 def _enforcement(
     configuration: Configuration,
     parts: Parts,
-    catalogue: CatalogueStore,
     upstreams: Mapping[str, Upstream],
     rounds: InputRounds,
     holds: HoldPlane,
+    visibility: Visibility,
 ) -> Enforcement:
     settings = configuration.settings
     return Enforcement(
-        catalogue=catalogue,
+        catalogue=parts.catalogue,
         policy=parts.engine,
         audit=parts.trail,
         upstreams=upstreams,
@@ -318,6 +331,7 @@ def _enforcement(
         screen=parts.screen,
         held=holds.approval,
         keys=holds.keys,
+        shows=visibility.shows,
         settings=EnforcementSettings(
             policy_deadline_s=settings.policy.deadline_s,
             call_deadline_s={name: one.call_timeout_s for name, one in settings.upstreams.items()},

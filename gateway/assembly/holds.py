@@ -8,12 +8,16 @@ import secrets
 import time
 import zoneinfo
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from durable.errors import DurableError
+from durable.holds.status import Status
 from durable.stores.sqlite import SqliteStore
 from gateway.approval import Approval
+from gateway.catalogue.pins import pin_of
 from gateway.core.definition import Kind
+from gateway.core.pin_states import kept_back
 from gateway.core.record import Record
 from gateway.data import HOLDS
 from gateway.errors import ConfigurationError
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from gateway.background import Background
     from gateway.config.loading import Configuration
     from gateway.config.settings import Settings
+    from gateway.errors import DefinitionKeptBack
     from gateway.identity.reviewers import ReviewerDirectory
     from gateway.inputs.rounds import InputRounds
     from gateway.ports import (
@@ -97,6 +102,8 @@ class HoldPlane:
     relay: EventRelay
     clockwork: Clockwork
     desk: ReviewersDesk
+    kept_back_of: Callable[[Hold], DefinitionKeptBack | None]
+    """What the agent that waits is told of a definition that is not in use."""
 
 
 async def open_store(data: Path, attempts: HoldAttempts, trail: Trail) -> SqliteStore:
@@ -165,6 +172,7 @@ def hold_plane(configuration: Configuration, parts: HoldParts, agents: AgentPart
         screen=agents.screen,
         reevaluation=_reevaluation(configuration, parts, agents, matter),
         attempts=_attempts(configuration, parts, agents, relay),
+        kept_back=partial(_why_kept_back, matter),
         settings=settings,
         call_deadline_s=_deadlines(configuration),
         key=key,
@@ -187,6 +195,7 @@ def hold_plane(configuration: Configuration, parts: HoldParts, agents: AgentPart
         relay=relay,
         editing=_editing(configuration, parts, agents, matter),
         callers_waiting=callers.callers_waiting,
+        kept_back=partial(_why_kept_back, matter),
         title_of=lambda hold: _title(agents.catalogue, hold),
         resolve_call=parts.resolve_call,
         resolve_attempts=parts.resolve_attempts,
@@ -206,6 +215,7 @@ def hold_plane(configuration: Configuration, parts: HoldParts, agents: AgentPart
             executions_max=settings.executions_max,
         ),
         desk=desk,
+        kept_back_of=partial(_kept_back_of, matter),
     )
 
 
@@ -218,6 +228,7 @@ def _reevaluation(
         principals=agents.principals,
         reviewers=parts.reviewers,
         definition_of=matter.of,
+        pin_of=pin_of,
         reachable=lambda upstream: agents.catalogue.server(upstream) is not None,
         policy=agents.policy,
         screen=agents.screen,
@@ -267,6 +278,20 @@ def _editing(
 
 def _deadlines(configuration: Configuration) -> dict[str, float]:
     return {name: one.call_timeout_s for name, one in configuration.settings.upstreams.items()}
+
+
+def _why_kept_back(matter: SubjectMatter, hold: Hold) -> str:
+    """Why the definition that a held call is about is not in use, and what a person types next."""
+    refused = matter.refused(hold.method, hold.upstream, hold.name)
+    return "" if refused is None else f"{refused.code}: {refused.reason}"
+
+
+def _kept_back_of(matter: SubjectMatter, hold: Hold) -> DefinitionKeptBack | None:
+    """The same for the agent that waits, while it does."""
+    if hold.status not in {Status.HELD, Status.APPROVED}:
+        return None
+    refused = matter.refused(hold.method, hold.upstream, hold.name)
+    return None if refused is None else kept_back(refused.code, hold.target)
 
 
 def _title(catalogue: Catalogue, hold: Hold) -> str:

@@ -40,6 +40,11 @@ class InputAnswer:
     result: bytes | None = None
     error: bytes | None = None
 
+    @property
+    def said(self) -> bytes:
+        """What the upstream would read, whichever of the two it is."""
+        return self.result if self.result is not None else self.error or b"null"
+
 
 class _Wire(msgspec.Struct):
     method: str
@@ -85,6 +90,11 @@ def read_ask(method: str, params: bytes) -> InputAsk:
     if not isinstance(value, dict):
         raise MalformedMessage("the params of an input request are not an object")
     return InputAsk(method=method, params=value, raw=params)
+
+
+def without_words(ask: InputAsk) -> InputAsk:
+    """The same question with nothing of what it says, where nobody knows what that is."""
+    return InputAsk(method=ask.method, params={}, raw=b"{}")
 
 
 def signed(ask: InputAsk, upstream: str) -> InputAsk:

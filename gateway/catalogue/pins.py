@@ -17,7 +17,7 @@ from durable.pins.pin import QUARANTINE, PinFinding, PinKey
 from durable.pins.state import State
 from gateway.core.canonical import canonical_json, sha256_hex
 from gateway.core.catalogue_record import pin_records
-from gateway.core.definition import RefusedDefinition, Words
+from gateway.core.definition import UNLISTED, Kind, RefusedDefinition, Words
 from gateway.core.distinct import refused
 from gateway.core.pin_states import (
     GATEWAY,
@@ -25,11 +25,13 @@ from gateway.core.pin_states import (
     UNKEPT,
     Judged,
     Seen,
-    address,
     judged,
     trustworthy,
     why_blocked,
+    why_unkept,
 )
+from gateway.core.strict_json import read_json
+from gateway.core.varying import brought_up_to_date, lasting
 from gateway.errors import ApprovalsUnavailable, InvalidParams
 
 if TYPE_CHECKING:
@@ -117,7 +119,7 @@ class PinnedDefinitions:
         """
         fit = [one for one in definitions if len(one.raw) <= DEFINITION_BYTES_MAX]
         too_large = [refused(one, *_TOO_LARGE) for one in definitions if len(one.raw) > DEFINITION_BYTES_MAX]
-        seen = {_key(upstream, one): one for one in fit}
+        seen = {key_of(one): one for one in fit}
         listed = [await self._seen(count, key, one, others) for count, (key, one) in enumerate(seen.items())]
         spoken = self._instructions(upstream, instructions, others)
         try:
@@ -131,9 +133,10 @@ class PinnedDefinitions:
         for key, one in seen.items():
             blocked = self._blocked(pins.get(key), key)
             if blocked is None:
-                offered.append(replace(one, raw=pins[key].definition.encode()))
+                offered.append(_as_pinned(one, pins[key]))
             else:
-                without.append(refused(one, *blocked))
+                pinned = pins[key].digest if key in pins else ""
+                without.append(refused(one, *blocked, pinned=pinned))
         said, why = "", None if isinstance(spoken, Seen) else spoken
         if isinstance(spoken, Seen):
             why = self._blocked(pins.get(spoken.key), spoken.key)
@@ -181,7 +184,7 @@ class PinnedDefinitions:
     @staticmethod
     def _blocked(pin: Pin | None, key: PinKey) -> tuple[str, str] | None:
         if pin is None:
-            return UNKEPT, f"its pin cannot be kept or read: toolgate tools show {address(key)}"
+            return UNKEPT, why_unkept(key)
         return None if pin.state is State.PINNED else why_blocked(pin)
 
     def _instructions(
@@ -252,5 +255,19 @@ class PinnedDefinitions:
         )
 
 
-def _key(upstream: str, one: Definition) -> PinKey:
-    return PinKey(tenant=TENANT, upstream=upstream, kind=one.kind.value, name=one.name)
+def key_of(one: Definition) -> PinKey:
+    """Under which its pin is stored."""
+    return PinKey(tenant=TENANT, upstream=one.upstream, kind=one.kind.value, name=one.name)
+
+
+def pin_of(one: Definition) -> PinKey | None:
+    """The pin that has to be in force for it to be used; None: it is not listed, so there is none."""
+    return None if UNLISTED in one.labels else key_of(one)
+
+
+def _as_pinned(one: Definition, pin: Pin) -> Definition:
+    """What agents are served: the bytes that were pinned, with what is listed about the content now."""
+    raw = pin.definition.encode()
+    if one.kind is Kind.RESOURCE and raw != one.raw:
+        raw = brought_up_to_date(raw, lasting(read_json(raw))[1], one.varying)
+    return replace(one, raw=raw)

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from durable.pins.state import State
 from gateway.core.definition import Kind
-from gateway.core.pin_states import BLOCKED, CODES
+from gateway.core.pin_states import BLOCKED, CODES, kept_back, untrusted
 from gateway.core.uri_template import UriPattern
-from gateway.errors import InvalidParams, UnknownResource
+from gateway.errors import InvalidParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gateway.core.definition import Definition, RefusedDefinition
+    from gateway.core.definition import Definition, RefusedDefinition, Words
+    from gateway.core.varying import Varying
     from gateway.ports import ServerFacts
 
 _NOTHING: Mapping[str, Definition] = MappingProxyType({})
@@ -29,10 +30,10 @@ class Offer:
     definitions: Mapping[Kind, Mapping[str, Definition]]
     refused: tuple[RefusedDefinition, ...]
     server: ServerFacts
-    blocked: Mapping[str, str] = field(default_factory=dict)
-    """Resources that are listed and not pinned, by URI, with the reason."""
-    blocked_patterns: tuple[tuple[UriPattern, str], ...] = ()
-    """The same of templates."""
+    kept_back: Mapping[tuple[Kind | Words, str], RefusedDefinition] = field(default_factory=dict)
+    """Of ``refused`` what is well-formed and not pinned."""
+    kept_back_patterns: tuple[tuple[UriPattern, RefusedDefinition], ...] = ()
+    """Of those the templates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +79,15 @@ class CatalogueStore:
             definitions=MappingProxyType({kind: MappingProxyType(by_kind[kind]) for kind in Kind}),
             refused=refused,
             server=server,
-            blocked={
-                one.name: one.reason for one in refused if one.kind is Kind.RESOURCE and one.code in BLOCKED
-            },
-            blocked_patterns=_blocked_patterns(refused),
+            kept_back={(one.kind, one.name): one for one in refused if one.code in BLOCKED},
+            kept_back_patterns=_patterns(refused),
         )
         self.current = Snapshot(
             version=before.version + 1, offers=MappingProxyType({**before.offers, upstream: offer})
         )
         earlier = before.offers.get(upstream)
         for kind in Kind:
-            if _digests(earlier, kind) != _digests(offer, kind):
+            if _forms(earlier, kind) != _forms(offer, kind):
                 for listener in self._listeners:
                     listener(upstream, kind)
 
@@ -106,21 +105,27 @@ class CatalogueStore:
         """The listed resource of that URI, or else the first template that stands for it.
 
         Raises:
-            UnknownResource: it is listed, and not offered: nor can it be read as if it were unlisted.
+            DefinitionKeptBack: it is listed, and not offered: nor can it be read as if it were unlisted.
         """
-        found = self.find(Kind.RESOURCE, upstream, uri)
-        if found is not None:
-            return found
+        blocked = self.kept_back(Kind.RESOURCE, upstream, uri)
+        if blocked is not None:
+            raise kept_back(blocked.code, f"resource {upstream}/{uri}")
+        return self.find(Kind.RESOURCE, upstream, uri) or self._template_for(upstream, uri)
+
+    def kept_back(self, kind: Kind, upstream: str, name: str) -> RefusedDefinition | None:
+        """What is listed under that name, well-formed and not pinned; of a URI also its template."""
         offer = self.current.offers.get(upstream)
-        if offer is not None and uri in offer.blocked:
-            raise UnknownResource(f"that resource is not offered: {offer.blocked[uri]}")
-        templates = self._of(Kind.TEMPLATE, upstream).values()
-        for one in templates:
+        if offer is None or name in offer.definitions[kind]:
+            return None
+        listed = offer.kept_back.get((kind, name))
+        if listed is not None or kind is not Kind.RESOURCE or self._template_for(upstream, name) is not None:
+            return listed
+        return next((one for pattern, one in offer.kept_back_patterns if pattern.stands_for(name)), None)
+
+    def _template_for(self, upstream: str, uri: str) -> Definition | None:
+        for one in self._of(Kind.TEMPLATE, upstream).values():
             if one.pattern is not None and one.pattern.stands_for(uri):
                 return one
-        for pattern, reason in () if offer is None else offer.blocked_patterns:
-            if pattern.stands_for(uri):
-                raise UnknownResource(f"the template of that resource is not offered: {reason}")
         return None
 
     def offered(self, kind: Kind, upstream: str | None) -> tuple[Definition, ...]:
@@ -143,7 +148,7 @@ class CatalogueStore:
         for upstream, offer in self.current.offers.items():
             new = sum(one.code == CODES[State.NEW] for one in offer.refused)
             if new:
-                found[f"definitions of {upstream}"] = f"{new} wait for trust: toolgate trust {upstream}"
+                found[f"definitions of {upstream}"] = untrusted(upstream, new)
             for one in offer.refused:
                 if one.code != CODES[State.NEW]:
                     found[f"{one.kind.value} {upstream}/{one.name}"] = f"not offered: {one.reason}"
@@ -154,17 +159,19 @@ class CatalogueStore:
         return offer.definitions[kind] if offer is not None else _NOTHING
 
 
-def _blocked_patterns(refused: tuple[RefusedDefinition, ...]) -> tuple[tuple[UriPattern, str], ...]:
+def _patterns(
+    refused: tuple[RefusedDefinition, ...],
+) -> tuple[tuple[UriPattern, RefusedDefinition], ...]:
     found = []
     for one in refused:
         if one.kind is Kind.TEMPLATE and one.code in BLOCKED:
             # It was parsed before it was held against its pin.
             with contextlib.suppress(InvalidParams):
-                found.append((UriPattern(one.name), one.reason))
+                found.append((UriPattern(one.name), one))
     return tuple(found)
 
 
-def _digests(offer: Offer | None, kind: Kind) -> dict[str, str]:
+def _forms(offer: Offer | None, kind: Kind) -> dict[str, tuple[str, Varying]]:
     if offer is None:
         return {}
-    return {name: one.digest for name, one in offer.definitions[kind].items()}
+    return {name: (one.digest, one.varying) for name, one in offer.definitions[kind].items()}

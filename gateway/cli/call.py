@@ -54,6 +54,9 @@ def call(
         click.echo(json.dumps(answer, ensure_ascii=False))
     else:
         _print(answer)
+    command = _next_command(upstream, name, answer)
+    if command:
+        click.echo(f"for the operator of this gateway: {command}", err=True)
     if "error" in answer or answer["result"].get("isError"):
         sys.exit(EXIT_TOOL_ERROR)
 
@@ -66,6 +69,17 @@ def _pair(text: str) -> tuple[str, Any]:
         return key, json.loads(value)
     except ValueError:
         return key, value
+
+
+def _next_command(upstream: str, tool: str, answer: dict[str, Any]) -> str:
+    """What a person does about a tool that is kept back. Agents are not told; this is a terminal."""
+    from gateway.core.pin_states import BLOCKED, next_command, tool_key
+    from gateway.downstream.answers import META_FAILURE
+    from gateway.downstream.hold_words import META_HOLD
+
+    told = answer.get("result", {}).get("_meta", {})
+    code = told.get(META_FAILURE, {}).get("code") or told.get(META_HOLD, {}).get("kept_back", {}).get("code")
+    return next_command(code, tool_key(upstream, tool)) if code in BLOCKED else ""
 
 
 def _print(answer: dict[str, Any]) -> None:

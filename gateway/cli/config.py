@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.options import config_option
+from gateway.cli.options import config_option, json_option
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def check(config_path: Path) -> None:
     configuration = load_configuration(config_path)
     loaded = asyncio.run(check_policy(configuration))
     _check_approvers(configuration)
+    _check_engines(configuration)
     for notice in configuration.notices:
         click.echo(f"note: {notice}")
     settings = configuration.settings
@@ -44,6 +45,20 @@ def check(config_path: Path) -> None:
     click.echo(
         f"ok: policy {loaded.revision[:12]} with {len(loaded.packages)} rule packages ({loaded.compiler})"
     )
+
+
+def _check_engines(configuration: Configuration) -> None:
+    """Recognisers and a model that are wanted have to be there.
+
+    Raises:
+        ConfigurationError: one is not.
+    """
+    from gateway.assembly.content import checked_pipeline
+    from gateway.content.engines import parts_of
+
+    content = configuration.settings.content
+    if content.scan and (content.recognizers or content.names_model):
+        checked_pipeline(parts_of((), bytes(32), content.recognizers, content.names_model))
 
 
 def _check_approvers(configuration: Configuration) -> None:
@@ -89,6 +104,40 @@ def show(config_path: Path) -> None:
         hook |= {name: SECRET_SHOWN for name in ("url", "secret", "previous_secret") if hook.get(name)}
     value["data"] = str(configuration.data)
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@config.command()
+@json_option
+@config_option
+def recognizers(config_path: Path, *, as_json: bool) -> None:
+    """List what can find personal data besides our own forms, whether it is live, and what is switched on."""
+    from gateway.config.loading import load_configuration
+    from gateway.content.presidio import live_recognizers
+    from gateway.content.presidio_recognizers import RECOGNIZERS
+
+    content = load_configuration(config_path).settings.content
+    ids = {row.name: row.id for row in RECOGNIZERS}
+    rows = [
+        {
+            "id": ids.get(one.name, ""),
+            "name": one.name,
+            "kind": one.kind,
+            "live": one.live,
+            "on": ids.get(one.name) in content.recognizers,
+            "reason": one.reason,
+        }
+        for one in live_recognizers()
+    ]
+    if as_json:
+        for row in [*rows, {"names_model": content.names_model or None}]:
+            click.echo(json.dumps(row, ensure_ascii=False))
+        return
+    for row in sorted(rows, key=lambda one: (not one["live"], one["name"])):
+        state = "on" if row["on"] else "off" if row["live"] else "-"
+        click.echo(f"{state:4}{row['id'] or row['name']:34}{row['kind']:14}{row['reason']}")
+    click.echo("switch some on with content.recognizers: [ID, ...]")
+    model = content.names_model
+    click.echo(f"names and addresses: {model or 'not looked for; content.names_model names a model'}")
 
 
 @config.command()

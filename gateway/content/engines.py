@@ -8,6 +8,7 @@ import importlib.resources
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.content.names import names_detector
 from gateway.content.presidio import recognizer_forms
 from scanners.credentials import Credentials
 from scanners.detectors.detect_secrets_plugins import DetectSecrets
@@ -31,19 +32,25 @@ class EngineParts:
     digest_key: bytes
     recognizers: tuple[str, ...] = ()
     """Ids of Presidio's recognisers that are asked as well."""
+    names_model: str = ""
+    """A model that finds names and addresses; empty: they are not looked for."""
 
 
-def parts_of(literals: tuple[str, ...], key: bytes, recognizers: tuple[str, ...] = ()) -> EngineParts:
+def parts_of(
+    literals: tuple[str, ...], key: bytes, recognizers: tuple[str, ...] = (), names_model: str = ""
+) -> EngineParts:
     """Parts for these credentials; the markers' digests get a key of their own."""
     digest_key = hmac.digest(key, b"toolgate redaction markers", hashlib.sha256)
-    return EngineParts(literals=literals, digest_key=digest_key, recognizers=recognizers)
+    return EngineParts(
+        literals=literals, digest_key=digest_key, recognizers=recognizers, names_model=names_model
+    )
 
 
 def built(parts: EngineParts) -> Pipeline:
     """The pipeline. Takes some hundred milliseconds: every rule is compiled.
 
     Raises:
-        PresidioMissing, ValueError: a recogniser that is wanted is not there, or not live.
+        PresidioMissing, ValueError: a recogniser or model that is wanted is not there, or not live.
     """
     # Only then: to import Presidio takes a second.
     forms = recognizer_forms(parts.recognizers) if parts.recognizers else ()
@@ -54,6 +61,8 @@ def built(parts: EngineParts) -> Pipeline:
         LinkDetector(),
         InjectionDetector(read_injection_rules(shipped("injection.toml"))),
     ]
+    if parts.names_model:
+        detectors.append(names_detector(parts.names_model))
     return Pipeline(credentials, detectors, parts.digest_key)
 
 

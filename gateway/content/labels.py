@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.obligations import HIDDEN, INJECTION, LINK, PERSONAL, SECRET
+from gateway.core.obligations import DISGUISE, HIDDEN, INJECTION, LINK, PERSONAL, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,11 +30,14 @@ SET_BY: Final[Mapping[str, str]] = MappingProxyType(
         INJECTION: UNTRUSTED_CONTENT,
         HIDDEN: UNTRUSTED_CONTENT,
         LINK: UNTRUSTED_CONTENT,
+        DISGUISE: UNTRUSTED_CONTENT,
     }
 )
 """Family of a finding -> label."""
 
-ORDINARY_KINDS: Final = frozenset({"ip-address", "crypto-address", "html-comment", "line-end"})
+ORDINARY_KINDS: Final = frozenset(
+    {"ip-address", "crypto-address", "html-comment", "line-end", "texts-differ"}
+)
 """About machines and ledgers as often as about people; in every other source text; another spelling of a
 line feed: they set nothing."""
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway.content.labels import labels_of
-from gateway.content.screening import kept_back
+from gateway.content.screening import NO_ANSWERS, kept_back, unshown
 from gateway.content.sessions import session_of
 from gateway.core.content import NOTHING
-from gateway.errors import ApprovalsUnavailable, ScanUnfinished
-from gateway.inputs.parked import declined
-from gateway.ports import Screened
+from gateway.errors import ApprovalsUnavailable
+from gateway.ports import Screened, ScreenedAsk
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from gateway.bridge.inputs import InputAnswer, InputAsk
-    from gateway.content.screening import Screening
+    from gateway.bridge.inputs import InputAsk
+    from gateway.content.screening import Screening, Tokenise
     from gateway.content.sessions import Sessions
     from gateway.content.vault import Vault
     from gateway.core.call import Call
@@ -24,7 +23,10 @@ if TYPE_CHECKING:
     from gateway.core.definition import Definition
     from gateway.core.obligations import Treatment
     from gateway.core.principal import Caller
-    from gateway.ports import AskSink, Notice, NoticeSink, Reply
+    from gateway.ports import Notice, NoticeSink, Reply
+
+
+SCAN_OFF: Final = ("scan_off", "policy wants it looked at, and content.scan is false")
 
 
 class ContentScreen:
@@ -36,9 +38,11 @@ class ContentScreen:
         self._sessions = sessions
         self._vault = vault
 
-    async def arguments(self, call: Call) -> Observations:
+    async def arguments(
+        self, call: Call, caller: Caller, answers: Mapping[str, bytes] = NO_ANSWERS
+    ) -> Observations:
         """See the port."""
-        return await self._screening.arguments(call)
+        return await self._screening.arguments(call, answers, whose=caller.principal.key)
 
     async def labels(self, caller: Caller) -> frozenset[str]:
         """See the port."""
@@ -59,18 +63,35 @@ class ContentScreen:
         self, call: Call, caller: Caller, definition: Definition | None, reply: Reply, treatment: Treatment
     ) -> Screened:
         """See the port."""
-
-        async def tokenise(kinds: Mapping[str, str]) -> Mapping[str, str]:
-            return await self._vault.tokenised(session_of(caller.principal, caller.workflow), kinds)
-
+        tokenise, whose = self._tokenise(caller), caller.principal.key
         try:
-            screened = await self._screening.reply(call, definition, reply, treatment, tokenise)
-            labels = labels_of(screened.observations.seen) | treatment.labels
-            await self._sessions.add(caller.principal, caller.workflow, labels)
+            screened = await self._screening.reply(call, definition, reply, treatment, tokenise, whose=whose)
+            await self._label(caller, screened.observations, treatment)
         except ApprovalsUnavailable as error:
             # What an answer means for the calls after it must be known before the agent has it.
             return kept_back(call, reply, NOTHING, error.code, error.reason)
         return screened
+
+    async def question(self, call: Call, caller: Caller, ask: InputAsk, treatment: Treatment) -> ScreenedAsk:
+        """See the port."""
+        tokenise, whose = self._tokenise(caller), caller.principal.key
+        try:
+            screened = await self._screening.ask(call, ask, treatment, tokenise, whose=whose)
+            await self._label(caller, screened.observations, treatment)
+        except ApprovalsUnavailable as error:
+            return unshown(ask, NOTHING, error.code, error.reason)
+        return screened
+
+    def _tokenise(self, caller: Caller) -> Tokenise:
+        session = session_of(caller.principal, caller.workflow)
+
+        async def tokenise(kinds: Mapping[str, str]) -> Mapping[str, str]:
+            return await self._vault.tokenised(session, kinds)
+
+        return tokenise
+
+    async def _label(self, caller: Caller, found: Observations, treatment: Treatment) -> None:
+        await self._sessions.add(caller.principal, caller.workflow, labels_of(found.seen) | treatment.labels)
 
     def notices(self, sink: NoticeSink | None) -> NoticeSink | None:
         """See the port."""
@@ -78,25 +99,11 @@ class ContentScreen:
             return None
 
         async def on_notice(notice: Notice) -> None:
-            shown = await self._screening.notice(notice)
+            shown = await self._screening.notice(notice, whose=())
             if shown is not None:
                 await sink(shown)
 
         return on_notice
-
-    def asks(self, sink: AskSink | None) -> AskSink | None:
-        """See the port."""
-        if sink is None:
-            return None
-
-        async def on_ask(ask: InputAsk) -> InputAnswer:
-            try:
-                shown = await self._screening.ask(ask)
-            except ScanUnfinished as error:
-                return declined(error.reason)
-            return await sink(shown)
-
-        return on_ask
 
 
 class Unscreened:
@@ -106,7 +113,9 @@ class Unscreened:
         """Labels that policy sets are kept all the same."""
         self._sessions = sessions
 
-    async def arguments(self, call: Call) -> Observations:
+    async def arguments(
+        self, call: Call, caller: Caller, answers: Mapping[str, bytes] = NO_ANSWERS
+    ) -> Observations:
         """Nothing is found where nobody looks."""
         return NOTHING
 
@@ -124,17 +133,29 @@ class Unscreened:
     async def reply(
         self, call: Call, caller: Caller, definition: Definition | None, reply: Reply, treatment: Treatment
     ) -> Screened:
-        """As it is; but what policy wants done cannot be done."""
-        if treatment.redact or treatment.tokenise or treatment.block:
-            return kept_back(
-                call, reply, NOTHING, "scan_off", "policy wants it looked at, and content.scan is false"
-            )
+        """As it is; but what policy wants done cannot be done, other than labels."""
+        if _wants_a_look(treatment):
+            return kept_back(call, reply, NOTHING, *SCAN_OFF)
+        try:
+            await self._sessions.add(caller.principal, caller.workflow, treatment.labels)
+        except ApprovalsUnavailable as error:
+            return kept_back(call, reply, NOTHING, error.code, error.reason)
         return Screened(reply=reply, observations=NOTHING)
+
+    async def question(self, call: Call, caller: Caller, ask: InputAsk, treatment: Treatment) -> ScreenedAsk:
+        """As it is, like an answer."""
+        if _wants_a_look(treatment):
+            return unshown(ask, NOTHING, *SCAN_OFF)
+        try:
+            await self._sessions.add(caller.principal, caller.workflow, treatment.labels)
+        except ApprovalsUnavailable as error:
+            return unshown(ask, NOTHING, error.code, error.reason)
+        return ScreenedAsk(ask=ask, observations=NOTHING)
 
     def notices(self, sink: NoticeSink | None) -> NoticeSink | None:
         """As they are."""
         return sink
 
-    def asks(self, sink: AskSink | None) -> AskSink | None:
-        """As they are."""
-        return sink
+
+def _wants_a_look(treatment: Treatment) -> bool:
+    return bool(treatment.redact or treatment.tokenise or treatment.strip or treatment.block)

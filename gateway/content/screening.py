@@ -8,32 +8,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from gateway.content.exact_json import read_exact, write_exact
+from gateway.bridge.inputs import without_words
+from gateway.content.blocks import ASKED_URL
 from gateway.content.fencing import fenced_texts
-from gateway.content.treating import (
-    ASKED_URL,
-    apart_of,
-    observations_of,
-    to_be_tokenised,
-    treated,
-    without_allowed,
-)
+from gateway.content.look import Answer, Job, Look, nothing_in
 from gateway.content.worker import FAULT, INCOMPLETE
-from gateway.core.content import NOTHING
+from gateway.core.content import ANSWERS, NOTHING
+from gateway.core.decision import refusal
 from gateway.core.obligations import AS_USUAL
 from gateway.core.schema import ArgumentSchema
 from gateway.errors import GatewayError, ScanUnfinished
-from gateway.ports import Reply, Screened
+from gateway.ports import Reply, Screened, ScreenedAsk
 from scanners.errors import ScanIncomplete
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Hashable, Mapping
 
     from gateway.bridge.inputs import InputAsk
+    from gateway.content.resource_links import LinkRules
     from gateway.content.settings import ContentSettings
     from gateway.content.workers import ScanWorkers
     from gateway.core.call import Call
@@ -42,11 +39,13 @@ if TYPE_CHECKING:
     from gateway.core.obligations import Treatment
     from gateway.ports import Notice
     from scanners.allowances import Allowance
-    from scanners.document import Place
     from scanners.pipeline import Pipeline
 
     Tokenise = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str]]]
     """Placeholders by text, from the kind of each; a text that gets none becomes a marker."""
+
+
+NO_ANSWERS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 class Screening:
@@ -58,6 +57,7 @@ class Screening:
         workers: ScanWorkers,
         settings: ContentSettings,
         *,
+        links_of: Callable[[str], LinkRules],
         new_nonce: Callable[[], str],
         now_ms: Callable[[], int],
     ) -> None:
@@ -67,36 +67,45 @@ class Screening:
             pipeline: for what is looked at on the spot.
             workers: for the rest.
             settings: bounds, and what stays although it is found.
+            links_of: where the results of an upstream may lead.
             new_nonce: what nobody can foresee.
             now_ms: Unix time.
         """
         self._allowances = settings.allowances
+        self._links_of = links_of
         self._now_ms = now_ms
         self._fence = settings.fence
         self._new_nonce = new_nonce
         self._pipeline = pipeline
         self._workers = workers
-        self._inline_bytes_max = settings.inline_bytes_max
+        # A model takes its time: whatever it reads is read elsewhere.
+        self._inline_bytes_max = 0 if settings.names_model else settings.inline_bytes_max
 
-    async def arguments(self, call: Call) -> Observations:
-        """What stands in the arguments of a call; they are not changed.
+    async def arguments(
+        self, call: Call, answers: Mapping[str, bytes] = NO_ANSWERS, *, whose: Hashable
+    ) -> Observations:
+        """What stands in the arguments of a call, and in answers that go with it; they are not changed.
 
         Raises:
             ScanUnfinished: nobody can say.
         """
-        raw = call.arguments_json
-        allowances = self._allowed(call)
+        found = await self._observed(call.arguments_json, "the arguments", call, whose)
+        if not answers:
+            return found
+        # As one value: what is split over several answers is found.
+        raw = msgspec.json.encode({key: msgspec.Raw(value) for key, value in answers.items()})
+        return found.joined((await self._observed(raw, "the answers", call, whose)).at(ANSWERS))
+
+    async def _observed(self, raw: bytes, what: str, call: Call, whose: Hashable) -> Observations:
         try:
-            if len(raw) > self._inline_bytes_max:
-                _, found, problem = await self._workers.answer(raw, AS_USUAL, allowances)
-                if problem in {INCOMPLETE, FAULT}:
-                    raise ScanUnfinished("the arguments could not be looked at to their end")
-                return found or NOTHING
-            if self._pipeline.nothing_in(raw):
-                return NOTHING
-            return observations_of(*without_allowed(self._pipeline.analysed(call.arguments), allowances))
+            _, found, problem, _ = await self._looked_at(
+                Job(raw=raw, allowances=self._allowed(call), all_of_it=True), whose=whose
+            )
         except ScanIncomplete as error:
-            raise ScanUnfinished(f"the arguments could not be looked at to their end: {error}") from error
+            raise ScanUnfinished(f"{what} could not be looked at to their end: {error}") from error
+        if problem:
+            raise ScanUnfinished(f"{what} could not be looked at to their end")
+        return found
 
     async def reply(
         self,
@@ -105,6 +114,8 @@ class Screening:
         reply: Reply,
         treatment: Treatment = AS_USUAL,
         tokenise: Tokenise | None = None,
+        *,
+        whose: Hashable,
     ) -> Screened:
         """An answer as it passes on: cleaned, or another one that says why it is kept back.
 
@@ -114,11 +125,18 @@ class Screening:
             reply: as it came.
             treatment: what policy asks for.
             tokenise: gives placeholders for texts, by text, from their kinds; without it they become markers.
+            whose: on whose behalf; a flood of large values of one makes nobody else wait.
         """
         raw = reply.error if reply.result is None else reply.result
         assert raw is not None
+        job = Job(
+            raw=raw,
+            treatment=treatment,
+            allowances=self._allowed(call),
+            links=self._links_of(call.upstream),
+        )
         try:
-            new, found, problem = await self._looked_at(raw, treatment, tokenise, self._allowed(call))
+            new, found, problem, _ = await self._looked_at(job, whose=whose, tokenise=tokenise)
         except ScanIncomplete as error:
             return kept_back(call, reply, NOTHING, "scan_unfinished", str(error))
         if problem in {INCOMPLETE, FAULT}:
@@ -136,11 +154,11 @@ class Screening:
             return kept_back(call, reply, found, "redaction_breaks_schema", broken)
         return Screened(reply=replace(reply, result=new), observations=found)
 
-    async def notice(self, notice: Notice) -> Notice | None:
+    async def notice(self, notice: Notice, *, whose: Hashable) -> Notice | None:
         """Progress or a log message as it passes on; None if it does not."""
         raw = msgspec.json.encode(dict(notice.params))
         try:
-            new, _, problem = await self._looked_at(raw)
+            new, _, problem, _ = await self._looked_at(Job(raw=raw), whose=whose)
         except ScanIncomplete:
             return None
         if problem:
@@ -149,19 +167,32 @@ class Screening:
             return notice
         return replace(notice, params=msgspec.json.decode(new, type=dict[str, msgspec.Raw]))
 
-    async def ask(self, ask: InputAsk) -> InputAsk:
-        """A question of an upstream as it may be shown.
-
-        Raises:
-            ScanUnfinished: nobody can say what is in it.
-        """
+    async def ask(
+        self,
+        call: Call,
+        ask: InputAsk,
+        treatment: Treatment = AS_USUAL,
+        tokenise: Tokenise | None = None,
+        *,
+        whose: Hashable,
+    ) -> ScreenedAsk:
+        """A question of an upstream as it may be shown; the arguments are those of ``reply``."""
+        job = Job(
+            raw=ask.raw,
+            treatment=treatment,
+            allowances=self._allowed(call),
+            links=self._links_of(call.upstream),
+            apart=ASKED_URL,
+        )
         try:
-            new, _, problem = await self._looked_at(ask.raw, apart=ASKED_URL)
+            new, found, problem, _ = await self._looked_at(job, whose=whose, tokenise=tokenise)
         except ScanIncomplete as error:
-            raise ScanUnfinished(f"the question could not be looked at to its end: {error}") from error
-        if problem:
-            raise ScanUnfinished("the question could not be looked at to its end")
-        return ask if new is None else replace(ask, raw=new, params=json.loads(new))
+            return unshown(ask, NOTHING, "scan_unfinished", str(error))
+        if problem in {INCOMPLETE, FAULT}:
+            return unshown(ask, found, "scan_unfinished", "the look at it did not come to its end")
+        shown = ask if new is None else replace(ask, raw=new, params=json.loads(new))
+        refused = refusal("content_blocked", f"policy keeps back {problem}") if problem else None
+        return ScreenedAsk(ask=shown, observations=found, refused=refused)
 
     def _allowed(self, call: Call) -> tuple[Allowance, ...]:
         if not self._allowances:
@@ -169,28 +200,25 @@ class Screening:
         now_ms = self._now_ms()
         return tuple(one for one in self._allowances if one.covers_tool(call.target, now_ms=now_ms))
 
-    async def _looked_at(
-        self,
-        raw: bytes,
-        treatment: Treatment = AS_USUAL,
-        tokenise: Tokenise | None = None,
-        allowances: tuple[Allowance, ...] = (),
-        apart: frozenset[Place] = frozenset(),
-    ) -> tuple[bytes | None, Observations, str]:
-        if len(raw) > self._inline_bytes_max:
-            new, found, problem = await self._workers.answer(raw, treatment, allowances)
-            return new, found or NOTHING, problem
-        if self._pipeline.nothing_in(raw):
-            return None, NOTHING, ""
-        value = read_exact(raw)
-        analysis, allowed = without_allowed(
-            self._pipeline.analysed(value, apart=(apart or apart_of(value)).__contains__), allowances
-        )
-        wanted = to_be_tokenised(analysis, treatment) if tokenise is not None else {}
+    async def _looked_at(self, job: Job, *, whose: Hashable, tokenise: Tokenise | None = None) -> Answer:
+        if len(job.raw) > self._inline_bytes_max:
+            return await self._looked_at_elsewhere(job, whose, tokenise)
+        if nothing_in(self._pipeline, job):
+            return Answer(None, NOTHING)
+        look = Look(self._pipeline, job)
+        wanted = look.to_be_tokenised() if tokenise is not None else {}
         placeholders = await tokenise(wanted) if wanted and tokenise is not None else {}
-        done = treated(analysis, treatment, placeholders, allowed)
-        new = None if done.value is value else write_exact(done.value)
-        return new, done.observations, done.blocked
+        return look.answer(placeholders)
+
+    async def _looked_at_elsewhere(self, job: Job, whose: Hashable, tokenise: Tokenise | None) -> Answer:
+        if tokenise is None:
+            return await self._workers.answer(replace(job, placeholders={}), whose=whose)
+        first = await self._workers.answer(job, whose=whose)
+        if not first.wanted:
+            return first
+        # Placeholders are ours to give, so it is looked at once more with them.
+        placeholders = await tokenise(first.wanted)
+        return await self._workers.answer(replace(job, placeholders=placeholders), whose=whose)
 
 
 def _breaks_schema(definition: Definition | None, raw: bytes, new: bytes) -> str:
@@ -206,6 +234,11 @@ def _breaks_schema(definition: Definition | None, raw: bytes, new: bytes) -> str
     except GatewayError as error:
         return f"without what was taken out it no longer fits the tool's output schema ({error.code})"
     return ""
+
+
+def unshown(ask: InputAsk, found: Observations, code: str, reason: str) -> ScreenedAsk:
+    """A question that may not be shown, without its texts: nobody knows what is in them."""
+    return ScreenedAsk(ask=without_words(ask), observations=found, refused=refusal(code, reason))
 
 
 def kept_back(call: Call, reply: Reply, found: Observations, code: str, reason: str) -> Screened:

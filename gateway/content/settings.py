@@ -52,6 +52,10 @@ class ContentSettings(BaseModel):
         (),
         description="recognisers of presidio-analyzer to ask as well, by id: numbers that states give people",
     )
+    names_model: str = Field(
+        "",
+        description="a spaCy model, by name or folder, that finds names and addresses of people",
+    )
     fence: bool = Field(
         default=False,
         description="whether texts of tool results stand between lines that call them data",

@@ -8,9 +8,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.core.content import FINDINGS_MAX, ContentFinding, Observations
-from gateway.core.obligations import HIDDEN, INJECTION, LINK, SECRET, Treatment
+from gateway.core.obligations import (
+    FAMILIES,
+    HIDDEN,
+    INJECTION,
+    LINK,
+    PERSONAL,
+    PERSONAL_KINDS,
+    RECOGNIZED_KINDS,
+    SECRET,
+    Treatment,
+)
+from scanners.errors import ScanIncomplete
+from scanners.finding import CROWDED
 from scanners.links import neutral
 from scanners.markers import marker
+from scanners.pipeline import SPANS_MAX
 
 COMMENT = "html-comment"
 LINE_END = "line-end"
@@ -18,10 +31,9 @@ LINE_END = "line-end"
 NONE_ALLOWED: Final[Mapping[str, int]] = MappingProxyType({})
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from scanners.allowances import Allowance
-    from scanners.document import Place
     from scanners.pipeline import Analysis, Found
 
 
@@ -40,6 +52,8 @@ def treated(
     analysis: Analysis,
     treatment: Treatment,
     placeholders: Mapping[str, str],
+    *,
+    finds: tuple[ContentFinding, ...] = (),
     allowed: Mapping[str, int] = NONE_ALLOWED,
 ) -> Treated:
     """Carry a treatment out.
@@ -48,8 +62,14 @@ def treated(
         analysis: of the value.
         treatment: what policy asks for. Secrets become markers and links become inert whatever it says.
         placeholders: by text, what stands for it in this session; a text without one becomes a marker.
-        allowed: what `without_allowed` took out.
+        finds: what was found besides texts.
+        allowed: what the operator lets stay, by rule.
+
+    Raises:
+        ScanIncomplete: there is more than was looked for of something that would have to be treated.
     """
+    if missed := analysis.crowded & _acted_on(treatment):
+        raise ScanIncomplete(f"more than {SPANS_MAX} finds of the family {min(missed)} in one value")
     commands = [one for one in analysis.found if one.family == INJECTION]
 
     def instead(one: Found) -> str | None:
@@ -71,13 +91,13 @@ def treated(
 
     return Treated(
         value=analysis.rewritten(instead),
-        observations=observations_of(analysis, allowed),
-        blocked=_blocked(analysis, treatment),
+        observations=observations_of(analysis, finds, allowed),
+        blocked=_blocked(analysis, treatment, finds),
     )
 
 
 def without_allowed(
-    analysis: Analysis, allowances: Iterable[Allowance]
+    analysis: Analysis, allowances: Collection[Allowance]
 ) -> tuple[Analysis, Mapping[str, int]]:
     """The analysis without finds that stay where they are, and how many those are, by rule.
 
@@ -85,6 +105,8 @@ def without_allowed(
         analysis: of a value of one tool.
         allowances: those that are good for this tool, now.
     """
+    if not allowances:
+        return analysis, NONE_ALLOWED
     kept: list[Found] = []
     allowed: Counter[str] = Counter()
     for one in analysis.found:
@@ -106,64 +128,61 @@ def to_be_tokenised(analysis: Analysis, treatment: Treatment) -> dict[str, str]:
     }
 
 
-def observations_of(analysis: Analysis, allowed: Mapping[str, int] = NONE_ALLOWED) -> Observations:
+def observations_of(
+    analysis: Analysis,
+    finds: tuple[ContentFinding, ...] = (),
+    allowed: Mapping[str, int] = NONE_ALLOWED,
+) -> Observations:
     """What was found, without a word of it."""
-    counts = Counter(one.kind for one in analysis.found)
+    every: list[Found | ContentFinding] = [*finds, *analysis.found]
+    counts = Counter(one.kind for one in every)
     counts.update(analysis.hidden)
+    # The first of each sort, so that a flood of one hides no other; then the others as far as there is room.
+    first: dict[tuple[str, str, str], Found | ContentFinding] = {}
+    for one in every:
+        first.setdefault((one.family, one.kind, one.rule), one)
+    firsts = set(map(id, first.values()))
+    rest = [one for one in every[: 2 * FINDINGS_MAX] if id(one) not in firsts]
     findings = [
-        ContentFinding(family=one.family, kind=one.kind, rule=one.rule, pointer=analysis.pointer_of(one))
-        for one in analysis.found[:FINDINGS_MAX]
+        one if isinstance(one, ContentFinding) else _told(analysis, one)
+        for one in [*first.values(), *rest[: max(0, FINDINGS_MAX - len(first))]]
     ]
     findings += [
         ContentFinding(family=HIDDEN, kind=HIDDEN, rule=what, pointer="") for what in analysis.hidden
     ]
-    seen = {(one.family, one.kind) for one in analysis.found} | {(HIDDEN, what) for what in analysis.hidden}
-    return Observations(
-        findings=tuple(findings[:FINDINGS_MAX]), counts=counts, seen=frozenset(seen), allowed=allowed
+    seen = (
+        {(family, CROWDED) for family in analysis.crowded}
+        | {(one.family, one.kind) for one in every}
+        | {(HIDDEN, what) for what in analysis.hidden}
     )
+    return Observations(findings=tuple(findings), counts=counts, seen=frozenset(seen), allowed=dict(allowed))
 
 
-def apart_of(result: Any) -> frozenset[Place]:
-    """Members of a result that are not for reading: media in base64, sealed states, cursors.
-
-    Nor are addresses that a person is sent to: each is judged as it came (``gateway/inputs``), and one with
-    something taken out leads elsewhere.
-    """
-    if not isinstance(result, dict):
-        return frozenset()
-    apart: set[Place] = {(None, name) for name in ("requestState", "nextCursor", "taskId")}
-    for member in ("content", "contents", "messages"):
-        blocks = result.get(member)
-        for number, block in enumerate(blocks if isinstance(blocks, list) else ()):
-            at: Place = ((None, member), number)
-            apart.add((at, "blob"))
-            if member == "messages":
-                at = (at, "content")
-                block = block.get("content") if isinstance(block, dict) else None  # noqa: PLW2901
-            if isinstance(block, dict) and block.get("type") in {"image", "audio"}:
-                apart.add((at, "data"))
-            apart.add(((at, "resource"), "blob"))
-    asked = result.get("inputRequests")
-    for key in asked if isinstance(asked, dict) else ():
-        apart.add(((((None, "inputRequests"), key), "params"), "url"))
-    return frozenset(apart)
+def _told(analysis: Analysis, one: Found) -> ContentFinding:
+    return ContentFinding(family=one.family, kind=one.kind, rule=one.rule, pointer=analysis.pointer_of(one))
 
 
-ASKED_URL: Final[frozenset[Place]] = frozenset({(None, "url")})
-"""The same of a question by itself."""
-
-
-def _named(one: Found, told: frozenset[str]) -> bool:
+def _named(one: Found | ContentFinding, told: frozenset[str]) -> bool:
     return one.kind in told or one.family in told
 
 
-def _blocked(analysis: Analysis, treatment: Treatment) -> str:
+def _acted_on(treatment: Treatment) -> set[str]:
+    """Families of which no find may be missed."""
+    told = treatment.redact | treatment.tokenise | treatment.block
+    families = {SECRET, LINK, *(told & FAMILIES)}
+    if told & (PERSONAL_KINDS | RECOGNIZED_KINDS):
+        families.add(PERSONAL)
+    return set(FAMILIES) if "" in told else families
+
+
+def _blocked(analysis: Analysis, treatment: Treatment, finds: tuple[ContentFinding, ...]) -> str:
     if not treatment.block:
         return ""
     hidden = analysis.hidden.keys() - {LINE_END}
     if HIDDEN in treatment.block and hidden:
         return HIDDEN
-    for one in analysis.found:
+    every: list[Found | ContentFinding] = [*finds, *analysis.found]
+    for one in every:
         if "" in treatment.block or _named(one, treatment.block):
             return one.kind
     return HIDDEN if "" in treatment.block and hidden else ""

@@ -10,19 +10,19 @@ import contextlib
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from gateway.content import worker
 from scanners.errors import ScanIncomplete
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
     from gateway.content.engines import EngineParts
+    from gateway.content.look import Answer, Job
     from gateway.content.settings import ContentSettings
-    from gateway.content.worker import Answer
-    from gateway.core.obligations import Treatment
-    from scanners.allowances import Allowance
 
 START_DEADLINE_S = 30.0
 
@@ -37,7 +37,7 @@ class ScanWorker:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
 
-    def ask(self, raw: bytes, treatment: Treatment, allowances: tuple[Allowance, ...]) -> Answer:
+    def ask(self, job: Job) -> Answer:
         """The answer; blocks until there is one.
 
         Raises:
@@ -47,7 +47,7 @@ class ScanWorker:
             if self._process is None or not self._process.is_alive():
                 self._start()
             assert self._pipe is not None
-            self._pipe.send((raw, treatment, allowances))
+            self._pipe.send(job)
             answer: Answer = self._pipe.recv()
         except (OSError, EOFError, RuntimeError) as error:
             self.close()
@@ -103,15 +103,31 @@ class ScanWorkers:
             self._idle.put_nowait(each)
         self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="scan-worker")
         self._started: set[ScanWorker] = set()
+        self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
-    async def answer(
-        self, raw: bytes, treatment: Treatment, allowances: tuple[Allowance, ...] = ()
-    ) -> Answer:
+    async def answer(self, job: Job, *, whose: Hashable) -> Answer:
         """What a worker makes of a value.
+
+        Args:
+            job: the value, and what to do.
+            whose: on whose behalf. One at a time for each: a flood of one makes nobody else wait for more
+                than its one value.
 
         Raises:
             ScanIncomplete: not within the deadline, or no process runs.
         """
+        turn = self._turns.setdefault(whose, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await turn.acquire()
+        except TimeoutError:
+            raise ScanIncomplete("too many large values of the same agent wait to be looked at") from None
+        try:
+            return await self._answer(job)
+        finally:
+            turn.release()
+
+    async def _answer(self, job: Job) -> Answer:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -121,7 +137,7 @@ class ScanWorkers:
         # The first look includes the start of the process, which has a deadline of its own.
         extra_s = 0.0 if lent in self._started else START_DEADLINE_S
         timer = loop.call_later(self._deadline_s + extra_s, lent.kill)
-        asked = loop.run_in_executor(self._threads, lent.ask, raw, treatment, allowances)
+        asked = loop.run_in_executor(self._threads, lent.ask, job)
         asked.add_done_callback(lambda done: self._returned(lent, timer, done))
         # Shielded: a caller that goes away does not free a worker that is still busy.
         return await asyncio.shield(asked)

@@ -12,6 +12,7 @@ from gateway.core.canonical import canonical_json, sha256_hex
 from gateway.core.naming import RESERVED_UPSTREAM, is_tool_name, join_name, look_alikes
 from gateway.core.schema import ArgumentSchema
 from gateway.core.uri_template import UriPattern, is_uri
+from gateway.core.varying import NOTHING_VARIES, Varying, lasting
 from gateway.errors import InvalidParams
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Definition:
     """One listed thing as it was admitted.
 
     The digest covers every member of the wire object, unknown ones included: whoever swaps a
-    definition picks the member that reviewers do not read.
+    definition picks the member that reviewers do not read. Of a resource two members that follow its
+    content are left out (core/varying.py).
     """
 
     kind: Kind
@@ -94,6 +96,8 @@ class Definition:
     """The same as parsed; treated as immutable."""
     digest: str
     """SHA-256 of the RFC 8785 bytes, 64 hexadecimal digits."""
+    varying: Varying = NOTHING_VARIES
+    """Of a resource: what it says about its content, which is not in the digest."""
     arguments: ArgumentSchema
     """What arguments are held against: a tool's ``inputSchema``, a prompt's list; anything for the others."""
     labels: tuple[str, ...] = ()
@@ -119,6 +123,10 @@ class RefusedDefinition:
     code: str
     reason: str
     kind: Kind | Words = Kind.TOOL
+    listed: Definition | None = field(default=None, compare=False, repr=False)
+    """As it is listed, where that is well-formed."""
+    pinned: str = ""
+    """Digest of the form that was pinned last, where there is one."""
 
 
 ANYTHING = ArgumentSchema({"type": "object"})
@@ -173,7 +181,8 @@ def parse_definition(
         return refused("definition_name", "the uri is not one, has hidden characters or is over 2,048 long")
     try:
         pattern = UriPattern(name) if kind is Kind.TEMPLATE else None
-        digest = sha256_hex(canonical_json(members))
+        counted, varying = lasting(members) if kind is Kind.RESOURCE else (members, NOTHING_VARIES)
+        digest = sha256_hex(canonical_json(counted))
         arguments = _arguments(kind, members)
     except InvalidParams as error:
         return refused("definition_schema", error.reason)
@@ -184,6 +193,7 @@ def parse_definition(
         raw=listed.raw,
         members=members,
         digest=digest,
+        varying=varying,
         arguments=arguments,
         labels=labels,
         param_headers=param_headers,

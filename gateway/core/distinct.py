@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gateway.core.definition import Definition, Kind, RefusedDefinition
 from gateway.core.naming import look_alikes
+
+if TYPE_CHECKING:
+    from gateway.core.varying import Varying
 
 
 def distinct(found: list[Definition]) -> tuple[list[Definition], list[RefusedDefinition]]:
     """What may be offered of one list; which one an agent gets must not depend on the order of the list."""
-    digests: dict[str, set[str]] = {}
+    forms: dict[str, set[tuple[str, Varying]]] = {}
     names: dict[str, set[str]] = {}
     for one in found:
-        digests.setdefault(one.name, set()).add(one.digest)
+        forms.setdefault(one.name, set()).add((one.digest, one.varying))
         for key in _alike_keys(one):
             names.setdefault(key, set()).add(one.name)
     kept: dict[str, Definition] = {}
     without: dict[str, RefusedDefinition] = {}
     for one in found:
         alike = set[str]().union(*(names[key] for key in _alike_keys(one))) - {one.name}
-        if len(digests[one.name]) > 1:
+        if len(forms[one.name]) > 1:
             reason = "listed more than once, with different definitions"
             without[one.name] = refused(one, "definition_duplicate", reason)
         elif alike:
@@ -28,9 +33,17 @@ def distinct(found: list[Definition]) -> tuple[list[Definition], list[RefusedDef
     return list(kept.values()), list(without.values())
 
 
-def refused(one: Definition, code: str, reason: str) -> RefusedDefinition:
-    """It is listed and is not offered."""
-    return RefusedDefinition(upstream=one.upstream, name=one.name, code=code, reason=reason, kind=one.kind)
+def refused(one: Definition, code: str, reason: str, *, pinned: str = "") -> RefusedDefinition:
+    """It is listed and is not offered; ``pinned`` is the digest of the form that was, if there is one."""
+    return RefusedDefinition(
+        upstream=one.upstream,
+        name=one.name,
+        code=code,
+        reason=reason,
+        kind=one.kind,
+        listed=one,
+        pinned=pinned,
+    )
 
 
 def _alike_keys(one: Definition) -> tuple[str, ...]:

@@ -43,8 +43,8 @@ def evaluation_request(
         now_us: microseconds since the Unix epoch.
         zone: the operator's time zone, for hours and weekdays.
         approval: what people said, when a held call is evaluated again before it runs.
-        findings: what scanners observed in the arguments.
-        labels: of the caller's session, by what its earlier results held.
+        findings: what scanners observed in the arguments, and in answers that come with them.
+        labels: of the caller's session, by what it was given earlier.
     """
     principal = caller.principal
     subject = principal.subject
@@ -112,9 +112,9 @@ def _workflow(caller: Caller) -> dict[str, Any]:
 
 def _findings(findings: Iterable[ContentFinding]) -> list[dict[str, str]]:
     # Each once, and without its place: names of members are the agent's words.
-    found = dict.fromkeys((one.family, one.kind, one.rule) for one in findings)
+    found = dict.fromkeys((one.family, one.kind, one.rule, one.where) for one in findings)
     return [
-        {"family": family, "kind": kind, "rule": rule, "where": "arguments"} for family, kind, rule in found
+        {"family": family, "kind": kind, "rule": rule, "where": where} for family, kind, rule, where in found
     ]
 
 

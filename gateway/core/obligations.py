@@ -20,10 +20,11 @@ PERSONAL: Final = "personal"
 INJECTION: Final = "injection"
 LINK: Final = "link"
 HIDDEN: Final = "hidden-text"
-FAMILIES: Final = frozenset({SECRET, PERSONAL, INJECTION, LINK, HIDDEN})
+DISGUISE: Final = "disguise"
+FAMILIES: Final = frozenset({SECRET, PERSONAL, INJECTION, LINK, HIDDEN, DISGUISE})
 PERSONAL_KINDS: Final = frozenset({"card", "iban", "ssn", "email", "ip-address", "crypto-address", "phone"})
-RECOGNIZED_KINDS: Final = frozenset({"national-id", "passport", "tax-id", "health-id"})
-"""Personal, too, where recognisers for them are configured; named by their family, ``personal``."""
+RECOGNIZED_KINDS: Final = frozenset({"national-id", "passport", "tax-id", "health-id", "person", "address"})
+"""Personal, too, where recognisers or a model for them are there; named by their family, ``personal``."""
 
 LOOKED_FOR = MappingProxyType(
     {
@@ -73,6 +74,16 @@ class Treatment:
     """Families and kinds that keep a result from the agent; ``""``: any find."""
     labels: frozenset[str] = frozenset()
     """What the session is labelled with, whatever is found."""
+
+    def joined(self, other: Treatment) -> Treatment:
+        """All that either of the two asks for."""
+        return Treatment(
+            redact=self.redact | other.redact,
+            tokenise=self.tokenise | other.tokenise,
+            strip=self.strip | other.strip,
+            block=self.block | other.block,
+            labels=self.labels | other.labels,
+        )
 
 
 AS_USUAL: Final = Treatment()

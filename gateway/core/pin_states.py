@@ -10,29 +10,40 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from durable.pins.pin import Pin, approved, is_proved, listed, moved
+from durable.pins.pin import Pin, PinKey, approved, is_proved, listed, moved
 from durable.pins.state import Event, State
+from gateway.errors import (
+    DefinitionDrifted,
+    DefinitionKeptBack,
+    DefinitionNew,
+    DefinitionQuarantined,
+    DefinitionTooLarge,
+    DefinitionUnkept,
+    DefinitionUnpinned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from durable.pins.pin import PinFinding, PinKey
+    from durable.pins.pin import PinFinding
     from gateway.core.definition import Definition, RefusedDefinition
 
 GATEWAY = "gateway"
 """Who pins on first use."""
-UNKEPT = "definition_unkept"
+UNKEPT = DefinitionUnkept.code
 """The code where no pin can be stored, or the stored one not be read."""
 
 CODES = {
-    State.NEW: "definition_new",
-    State.DRIFTED: "definition_drifted",
-    State.QUARANTINED: "definition_quarantined",
-    State.UNPINNED: "definition_unpinned",
+    State.NEW: DefinitionNew.code,
+    State.DRIFTED: DefinitionDrifted.code,
+    State.QUARANTINED: DefinitionQuarantined.code,
+    State.UNPINNED: DefinitionUnpinned.code,
 }
-TOO_LARGE = "definition_too_large"
-BLOCKED = frozenset({*CODES.values(), UNKEPT, TOO_LARGE})
+TOO_LARGE = DefinitionTooLarge.code
+_ERRORS = {one.code: one for one in DefinitionKeptBack.__subclasses__()}
+BLOCKED = frozenset(_ERRORS)
 """Codes of what is well-formed and not pinned: it cannot be used under another name either."""
+SHOWN_CHARACTERS_MAX = 160
 RULES_NAMED_MAX = 3
 
 
@@ -133,24 +144,64 @@ def trustworthy(pin: Pin, key: bytes) -> Pin:
     )
 
 
+def tool_key(upstream: str, name: str) -> PinKey:
+    """Of a tool, as people name it on a command line."""
+    return PinKey(tenant="", upstream=upstream, kind="tool", name=name)
+
+
 def address(key: PinKey) -> str:
     """How people name a definition on a command line."""
     target = shlex.quote(f"{key.upstream}/{key.name}")
     return target if key.kind == "tool" else f"{target} --kind {key.kind}"
 
 
+def next_command(code: str, key: PinKey) -> str:
+    """What a person types next about a definition that is kept back; empty where only its server can act."""
+    if code == TOO_LARGE:
+        return ""
+    if code == CODES[State.NEW]:
+        return f"toolgate trust {key.upstream}"
+    verb = "diff" if code == CODES[State.DRIFTED] else "show"
+    return f"toolgate tools {verb} {address(key)}"
+
+
 def why_blocked(pin: Pin) -> tuple[str, str]:
-    """Code and readable reason, with what to type next, of what is not pinned."""
-    where = address(pin.key)
+    """Code and readable reason, with what to type next, of what is not pinned. For people, not for agents."""
+    code = CODES[pin.state]
     if pin.state is State.NEW:
-        reason = f"nobody has looked at it yet: toolgate trust {pin.key.upstream}"
+        reason = "nobody has looked at it yet"
     elif pin.state is State.DRIFTED:
-        reason = f"it is another one than was pinned: toolgate tools diff {where}"
+        reason = "it is another one than was pinned"
     elif pin.state is State.QUARANTINED:
-        reason = f"{_found(pin)}: toolgate tools show {where}"
+        reason = _found(pin)
     else:
-        reason = f"its pin was taken back: toolgate tools show {where}"
-    return CODES[pin.state], reason
+        reason = "its pin was taken back"
+    return code, f"{reason}: {next_command(code, pin.key)}"
+
+
+def why_unkept(key: PinKey) -> str:
+    """The reason where there is no pin to be asked."""
+    return f"its pin cannot be kept or read: {next_command(UNKEPT, key)}"
+
+
+def kept_back(code: str, what: str) -> DefinitionKeptBack:
+    """What an agent is told of ``what`` (its own name for it).
+
+    It names no command: an agent that has a shell would only be tempted, and whoever operates the gateway
+    finds it where they look.
+    """
+    kind = _ERRORS[code]
+    return kind(
+        f"{what[:SHOWN_CHARACTERS_MAX]} is kept back, and nothing was sent: {kind.why}",
+        next_step="a person who operates this gateway has to look at it; go on without it, and do not try to "
+        "reach the same effect another way",
+    )
+
+
+def untrusted(upstream: str, count: int) -> str:
+    """What the operator is told of definitions that nobody has said anything about."""
+    what = "1 definition waits" if count == 1 else f"{count} definitions wait"
+    return f"{what} for a person who vouches for what is listed: toolgate trust {upstream}"
 
 
 def _found(pin: Pin) -> str:

@@ -74,7 +74,7 @@ def intent_record(
     """What is about to be done and why; written before it is done.
 
     ``responses`` are what the agent answered to questions of the upstream. ``attempt`` says which held call
-    it is about, ``found`` what stands in the arguments. ``effect`` says what is done.
+    it is about, ``found`` what stands in the arguments and responses. ``effect`` says what is done.
     In shadow mode a call is forwarded whatever policy says; then
     ``would`` says what enforcing would have done.
     """
@@ -112,24 +112,64 @@ def intent_record(
 
 
 def input_record(
-    call_id: str, call: Call, ask: Call, caller: Caller, decision: Decision, *, forwarded: bool
+    call_id: str,
+    call: Call,
+    ask: Call,
+    caller: Caller,
+    decision: Decision,
+    *,
+    forwarded: bool,
+    found: Observations = NOTHING,
 ) -> Record:
-    """What an upstream asks of the agent's side in the middle of a call, and whether it is let through."""
-    principal = caller.principal
+    """What an upstream asks of the agent's side in the middle of a call, and whether it is let through.
+
+    ``found`` is what stood in the question before it was cleaned; ``ask`` is the question after that.
+    """
+    about = {"call": call_id, "method": ask.method, "upstream": ask.upstream, "during": call.method}
+    payload = Payload(name="request", subject=caller.principal.subject.id, body=ask.arguments_json)
+    return _judged_record("input_request", about, caller, decision, payload, forwarded=forwarded, found=found)
+
+
+def answer_record(
+    call_id: str,
+    call: Call,
+    caller: Caller,
+    decision: Decision,
+    answers: bytes,
+    *,
+    forwarded: bool,
+    found: Observations,
+) -> Record:
+    """What an agent answers while its call runs, and whether it goes on to the upstream that asked.
+
+    ``found`` is what stands in the call's arguments and in the answers.
+    """
+    about = {"call": call_id, "upstream": call.upstream, "during": call.method}
+    payload = Payload(name="input_responses", subject=caller.principal.subject.id, body=answers)
+    return _judged_record("input_answer", about, caller, decision, payload, forwarded=forwarded, found=found)
+
+
+def _judged_record(
+    kind: str,
+    about: Mapping[str, Any],
+    caller: Caller,
+    decision: Decision,
+    payload: Payload,
+    *,
+    forwarded: bool,
+    found: Observations,
+) -> Record:
     members: dict[str, Any] = {
-        "call": call_id,
-        "method": ask.method,
-        "upstream": ask.upstream,
-        "during": call.method,
-        "subject": principal.subject.id,
-        "agent": principal.agent,
+        **about,
+        "subject": caller.principal.subject.id,
+        "agent": caller.principal.agent,
         "effect": (Effect.ALLOW if forwarded else decision.effect).value,
         "code": decision.codes[0] if decision.codes else "",
         "reasons": [{"code": reason.code, "rule": reason.rule} for reason in decision.reasons],
         "revision": decision.revision,
+        **found.record(),
     }
-    payload = Payload(name="request", subject=principal.subject.id, body=ask.arguments_json)
-    return Record(kind="input_request", tenant=principal.tenant, members=members, payloads=(payload,))
+    return Record(kind=kind, tenant=caller.principal.tenant, members=members, payloads=(payload,))
 
 
 def outcome_record(

@@ -19,7 +19,7 @@ from gateway.downstream.errors import (
     error_body,
     error_object,
 )
-from gateway.errors import InvalidArguments
+from gateway.errors import DefinitionKeptBack, InvalidArguments
 
 if TYPE_CHECKING:
     from gateway.core.decision import Decision, Reason
@@ -87,10 +87,12 @@ class Answers:
         """The response to a request that the flow refused with an error.
 
         Arguments that do not fit are a tool error, so that the model reads what to mend (MCP 2025-11-25
-        and later, tools, error handling); everything else is a JSON-RPC error.
+        and later, tools, error handling), and so is a tool that is kept back; everything else is a JSON-RPC
+        error.
         """
         reported = error_object(error)
-        if isinstance(error, InvalidArguments) and asked.call.method == "tools/call":
+        told_to_model = isinstance(error, InvalidArguments | DefinitionKeptBack)
+        if told_to_model and asked.call.method == "tools/call":
             told = _Told(f"NOT EXECUTED: {reported['message']}", META_FAILURE, reported["data"], 0)
             return Body(response(request_id, told.as_tool_error(modern=modern)))
         return Body(error_body(request_id, reported), reported["code"])

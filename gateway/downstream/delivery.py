@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from gateway.downstream.message import RequestId
     from gateway.downstream.requests import Asked
     from gateway.downstream.task_ids import TaskIds
+    from gateway.errors import DefinitionKeptBack
     from gateway.holding.ending import Ending
     from gateway.holding.settings import ApprovalSettings
     from gateway.ports import AskSink, NoticeSink
@@ -120,6 +121,7 @@ class Delivery:
         settings: ApprovalSettings,
         link_of: Callable[[Hold], str],
         has_output_schema: Callable[[Hold], bool],
+        kept_back_of: Callable[[Hold], DefinitionKeptBack | None],
     ) -> None:
         """Take the flow, the words, and what is sealed."""
         self._held = held
@@ -129,6 +131,7 @@ class Delivery:
         self._settings = settings
         self._link_of = link_of
         self._has_output_schema = has_output_schema
+        self._kept_back_of = kept_back_of
 
     async def answer(
         self,
@@ -224,7 +227,8 @@ class Delivery:
         if not waits(hold):
             answer, error = await self._task_ending(asked, caller, hold)
         task_id = self._task_ids.sealed(caller.principal, _task(hold))
-        return Body(response(request_id, hold_tasks.looked_at(hold, task_id, answer, error)))
+        told = hold_tasks.looked_at(hold, task_id, answer, error, self._kept_back_of(hold))
+        return Body(response(request_id, told))
 
     async def _task_ending(
         self, asked: Asked, caller: Caller, hold: Hold
@@ -284,11 +288,20 @@ class Delivery:
                     before = hold.version
                     hold = await self._held.wait(hold, timeout_s=min(self._settings.progress_s, left_s))
                     if hold.version == before and not self._held.draining:
-                        await _sign_of_life(waiting, hold, loop.time() - began_s)
+                        await self._sign_of_life(waiting, hold, loop.time() - began_s)
         except Overloaded:
             # Too many wait already: this one is answered at once, and finds its hold again later.
             return hold
         return hold
+
+    async def _sign_of_life(self, waiting: Waiting, hold: Hold, waited_s: float) -> None:
+        if waiting.on_notice is None or not waiting.wants_progress:
+            return
+        told, kept_back = f"waiting for a person's approval, hold {hold.id[:12]}", self._kept_back_of(hold)
+        if kept_back is not None:
+            told += f"; kept back: {kept_back.why}"
+        params = {"progress": msgspec.Raw(_encode(round(waited_s))), "message": msgspec.Raw(_encode(told))}
+        await waiting.on_notice(Notice(method="notifications/progress", params=params))
 
     async def _used(self, hold: Hold, left_s: float) -> Hold:
         """Run it for its caller; what takes longer than the caller's patience goes on without."""
@@ -323,7 +336,8 @@ class Delivery:
 
     def _still_waiting(self, request_id: RequestId | None, asked: Asked, caller: Caller, hold: Hold) -> Body:
         link = self._link_of(hold)
-        return self._refusal(request_id, asked, caller, hold, waiting_text(hold, link), link)
+        text = waiting_text(hold, link, self._kept_back_of(hold))
+        return self._refusal(request_id, asked, caller, hold, text, link)
 
     async def _ended(
         self, request_id: RequestId | None, asked: Asked, caller: Caller, hold: Hold, *, handed_over: bool
@@ -346,14 +360,15 @@ class Delivery:
     ) -> Body:
         if asked.call.method != "tools/call":
             # Only a tool's result can say that it is an error.
-            error = {"code": DENIED, "message": text, "data": {"code": "held", **state_of(hold, link)}}
+            state = state_of(hold, link, self._kept_back_of(hold))
+            error = {"code": DENIED, "message": text, "data": {"code": "held", **state}}
             return Body(error_body(request_id, error), DENIED)
         return Body(response(request_id, self._told(hold, text, caller, link)))
 
     def _told(self, hold: Hold, text: str, caller: Caller, link: str = "") -> bytes:
         return tool_error(
             text,
-            state_of(hold, link),
+            state_of(hold, link, self._kept_back_of(hold)),
             modern=caller.era == "modern",
             structured=not self._has_output_schema(hold),
         )
@@ -368,17 +383,6 @@ def _in_rounds(call: Call, caller: Caller, rounds: int) -> bool:
 
 def _end_text(ending: Ending) -> str:
     return gone_text(ending.hold, ending.gone) if ending.gone else ended_text(ending.hold)
-
-
-async def _sign_of_life(waiting: Waiting, hold: Hold, waited_s: float) -> None:
-    if waiting.on_notice is None or not waiting.wants_progress:
-        return
-    told = f"waiting for a person's approval, hold {hold.id[:12]}"
-    params = {
-        "progress": msgspec.Raw(_encode(round(waited_s))),
-        "message": msgspec.Raw(_encode(told)),
-    }
-    await waiting.on_notice(Notice(method="notifications/progress", params=params))
 
 
 def _task(hold: Hold) -> Task:

@@ -11,6 +11,7 @@ from gateway.downstream.hold_words import META_HOLD, rfc3339, state_of
 
 if TYPE_CHECKING:
     from durable.holds.hold import Hold
+    from gateway.errors import DefinitionKeptBack
 
 UPSTREAM = "toolgate"
 """Where the task lives: with us. No configured upstream can have this id."""
@@ -24,7 +25,13 @@ def begun(hold: Hold, task_id: str) -> bytes:
     return _encode({"resultType": "task", **_members(hold, task_id, "working")})
 
 
-def looked_at(hold: Hold, task_id: str, answer: bytes | None, error: bytes | None) -> bytes:
+def looked_at(
+    hold: Hold,
+    task_id: str,
+    answer: bytes | None,
+    error: bytes | None,
+    kept_back: DefinitionKeptBack | None = None,
+) -> bytes:
     """The result of ``tasks/get``.
 
     Args:
@@ -32,6 +39,7 @@ def looked_at(hold: Hold, task_id: str, answer: bytes | None, error: bytes | Non
         task_id: as the agent knows it.
         answer: the tool's result in the form of this era, once the call is over.
         error: the upstream's protocol error instead.
+        kept_back: why it could not run now.
     """
     if error is not None:
         ended: dict[str, Any] = {"error": msgspec.Raw(error)}
@@ -43,10 +51,12 @@ def looked_at(hold: Hold, task_id: str, answer: bytes | None, error: bytes | Non
         ended, status = {"result": msgspec.Raw(answer)}, "completed"
     else:
         ended, status = {}, "working"
-    return _encode({"resultType": "complete", **_members(hold, task_id, status), **ended})
+    return _encode({"resultType": "complete", **_members(hold, task_id, status, kept_back), **ended})
 
 
-def _members(hold: Hold, task_id: str, status: str) -> dict[str, Any]:
+def _members(
+    hold: Hold, task_id: str, status: str, kept_back: DefinitionKeptBack | None = None
+) -> dict[str, Any]:
     told = {
         Status.HELD: "waits for a person's approval; not executed",
         Status.APPROVED: "approved; not executed yet",
@@ -55,10 +65,10 @@ def _members(hold: Hold, task_id: str, status: str) -> dict[str, Any]:
     return {
         "taskId": task_id,
         "status": status,
-        "statusMessage": told,
+        "statusMessage": told if kept_back is None else f"{told}; kept back: {kept_back.why}",
         "createdAt": rfc3339(hold.created_ms),
         "lastUpdatedAt": rfc3339(hold.updated_ms),
         "ttlMs": max(0, hold.expires_ms - hold.created_ms),
         "pollIntervalMs": POLL_MS,
-        "_meta": {META_HOLD: state_of(hold)},
+        "_meta": {META_HOLD: state_of(hold, kept_back=kept_back)},
     }

@@ -17,6 +17,7 @@ from durable.holds.status import Status
 
 if TYPE_CHECKING:
     from durable.holds.hold import Hold
+    from gateway.errors import DefinitionKeptBack
 
 META_HOLD = "dev.toolgate/hold"
 WAIT_TOOL = "toolgate__approval_wait"
@@ -26,8 +27,8 @@ REASON_CHARACTERS_MAX = 2_000
 _encode = msgspec.json.Encoder().encode
 
 
-def state_of(hold: Hold, link: str = "") -> dict[str, Any]:
-    """What a program needs to know of it."""
+def state_of(hold: Hold, link: str = "", kept_back: DefinitionKeptBack | None = None) -> dict[str, Any]:
+    """What a program needs to know of it; ``kept_back`` is why it could not run now."""
     state: dict[str, Any] = {
         "hold": hold.id,
         "status": hold.status.value,
@@ -38,6 +39,8 @@ def state_of(hold: Hold, link: str = "") -> dict[str, Any]:
     }
     if link:
         state["link"] = link
+    if kept_back is not None:
+        state["kept_back"] = {"code": kept_back.code, "why": kept_back.why}
     if hold.reason and hold.status not in {Status.HELD, Status.APPROVED, Status.EXECUTING}:
         state["reason"] = hold.reason[:REASON_CHARACTERS_MAX]
         state["decided_by"] = hold.reason_by
@@ -50,7 +53,7 @@ def _executed(hold: Hold) -> str:
     return "unknown" if hold.attempts or hold.status is Status.OUTCOME_UNKNOWN else "no"
 
 
-def waiting_text(hold: Hold, link: str = "") -> str:
+def waiting_text(hold: Hold, link: str = "", kept_back: DefinitionKeptBack | None = None) -> str:
     """For the model: nothing has happened, who decides until when, and the one thing to do next."""
     why = "; ".join(filter(None, (_why(one.code, one.why) for one in hold.requirement.reasons)))
     requirement, until = hold.requirement, rfc3339(hold.expires_ms)
@@ -66,6 +69,8 @@ def waiting_text(hold: Hold, link: str = "") -> str:
         state = "NOT EXECUTED: this call was approved and has not been carried out yet"
     else:
         state = "NOT FINISHED: this call was approved and is being carried out; its outcome is not known yet"
+    if kept_back is not None:
+        state += f". What it calls is kept back for now: {kept_back.why}"
     page = f" A reviewer finds it at {link}." if link else ""
     return (
         f"{state}. Hold {hold.id}.{page} Next: call the tool {WAIT_TOOL} with "

@@ -15,6 +15,7 @@ from gateway.downstream.hold_words import WAIT_TOOL
 from gateway.downstream.message import only_members
 from gateway.errors import (
     CapabilityMissing,
+    DefinitionKeptBack,
     InvalidParams,
     UnknownPrompt,
     UnknownResource,
@@ -156,7 +157,7 @@ class Requests:
             if (server := self._catalogue.server(one)) is not None and "resources" in server.capabilities
         ]  # fmt: skip
         listed = [one for one in offering if self._catalogue.find(Kind.RESOURCE, one, uri) is not None]
-        known = listed or [one for one in offering if self._catalogue.resource(one, uri) is not None]
+        known = listed or [one for one in offering if self._knows(one, uri)]
         # A resource that was only linked to can be nobody else's where one upstream alone has any.
         found = known or (offering if len(offering) == 1 else [])
         if len(found) != 1:
@@ -166,6 +167,13 @@ class Requests:
                 next_step="read it at the upstream's own route, /s/<upstream>/mcp",
             )
         return found[0]
+
+    def _knows(self, upstream: str, uri: str) -> bool:
+        try:
+            return self._catalogue.resource(upstream, uri) is not None
+        except DefinitionKeptBack:
+            # It is this upstream's; the flow says to whom it is kept back, and to whom it is not there.
+            return True
 
     def _about_task(
         self,

@@ -50,6 +50,7 @@ class ReviewersDesk:
         relay: EventRelay,
         editing: Editing,
         callers_waiting: Callable[[str], int],
+        kept_back: Callable[[Hold], str],
         title_of: Callable[[Hold], str],
         resolve_call: Callable[[str, str, Mapping[str, Any]], Awaitable[str]],
         resolve_attempts: Callable[[str, str, Mapping[str, Any]], Awaitable[None]],
@@ -67,6 +68,7 @@ class ReviewersDesk:
             relay: carries what happened into the log.
             editing: judges edited arguments.
             callers_waiting: by hold id, in this process.
+            kept_back: why the definition that a call is about is not in use; empty if it is.
             title_of: what the tool calls itself; the server's words.
             resolve_call: ``(tenant, beginning of the call's id, members)`` -> the whole id.
             resolve_attempts: the same for the attempts of a hold.
@@ -81,6 +83,7 @@ class ReviewersDesk:
         self._relay = relay
         self._editing = editing
         self._callers_waiting = callers_waiting
+        self._kept_back = kept_back
         self._title_of = title_of
         self._resolve_call = resolve_call
         self._resolve_attempts = resolve_attempts
@@ -270,6 +273,12 @@ class ReviewersDesk:
     def callers_waiting(self, hold_id: str) -> int:
         """How many requests of agents wait for it at this moment."""
         return self._callers_waiting(hold_id)
+
+    def kept_back(self, hold: Hold) -> str:
+        """Why it cannot run although people may decide it."""
+        if hold.status not in {Status.HELD, Status.APPROVED}:
+            return ""
+        return self._redaction.text(self._kept_back(hold))
 
     def sentence(self, hold: Hold) -> str:
         """One sentence of facts."""

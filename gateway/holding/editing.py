@@ -12,6 +12,7 @@ from gateway.core.principal import Caller
 from gateway.core.record import Payload, Record
 from gateway.core.requirement import requirement_of
 from gateway.errors import (
+    DefinitionKeptBack,
     InvalidArguments,
     InvalidParams,
     PolicyUnanswered,
@@ -91,7 +92,7 @@ class Editing:
         except InvalidArguments as error:
             raise InvalidArguments(f"the edited arguments do not fit: {error.reason}") from error
         try:
-            noticed, labels = await self._screen.arguments(call), await self._screen.labels(caller)
+            noticed, labels = await self._screen.arguments(call, caller), await self._screen.labels(caller)
         except ScanUnfinished as error:
             raise InvalidParams(error.reason) from error
         evaluation = evaluation_request(
@@ -123,6 +124,8 @@ class Editing:
     def _offered(self, call: Call) -> Definition:
         try:
             definition = self._definition_of(call)
+        except DefinitionKeptBack as error:
+            raise InvalidParams(error.reason, next_step="have its definition looked at first") from error
         except (UnknownTool, UnknownPrompt) as error:
             raise InvalidParams(f"it is not offered any more: {error.reason}") from error
         if definition is None:

@@ -16,6 +16,7 @@ from gateway.core.principal import Caller
 from gateway.core.requirement import requirement_of, stricter
 from gateway.errors import (
     ApprovalsUnavailable,
+    DefinitionKeptBack,
     InvalidParams,
     PayloadGone,
     ScanUnfinished,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from durable.holds.hold import Hold, Vote
+    from durable.pins.pin import PinKey
     from gateway.core.call import Call
     from gateway.core.definition import Definition
     from gateway.ports import Payloads, Policy, Principals, Reviewers, Screen
@@ -50,7 +52,7 @@ class Standing:
 
 
 class NotNow(Exception):
-    """It cannot be known at the moment; ask again later."""
+    """It cannot run at the moment, or nobody can know whether it may; ask again later."""
 
 
 class Reevaluation:
@@ -63,6 +65,7 @@ class Reevaluation:
         principals: Principals,
         reviewers: Reviewers,
         definition_of: Callable[[Call], Definition | None],
+        pin_of: Callable[[Definition], PinKey | None],
         reachable: Callable[[str], bool],
         policy: Policy,
         screen: Screen,
@@ -77,6 +80,7 @@ class Reevaluation:
             principals: who may call now.
             reviewers: who may decide now.
             definition_of: what is offered now; raises as ``SubjectMatter.of``.
+            pin_of: which pin has to be in force for that; None: it cannot have one.
             reachable: whether an upstream has answered since the start, so that "not offered" is a fact.
             policy: the decision point.
             screen: labels of the session, and what is found in the arguments.
@@ -88,6 +92,7 @@ class Reevaluation:
         self._principals = principals
         self._reviewers = reviewers
         self._definition_of = definition_of
+        self._pin_of = pin_of
         self._reachable = reachable
         self._policy = policy
         self._screen = screen
@@ -99,7 +104,7 @@ class Reevaluation:
         """How it stands.
 
         Raises:
-            NotNow: its upstream has not answered yet.
+            NotNow: its upstream has not answered yet, or its definition is kept back.
             PolicyUnavailable: no verdict.
         """
         requester = hold.requester
@@ -124,6 +129,10 @@ class Reevaluation:
                 return self._refused(hold, "it is not offered any more", body=body)
             if call.method in NAMED:
                 definition.arguments.check(call.arguments, call.target)
+        except DefinitionKeptBack as error:
+            # Nobody knows yet in which form it comes back. In its old form it is what was approved, in
+            # another one people decide again; until then the approval runs out in its own time.
+            raise NotNow(error.reason) from error
         except (UnknownTool, UnknownPrompt, UnknownResource) as error:
             if not self._reachable(hold.upstream):
                 raise NotNow(error.reason) from error
@@ -131,7 +140,7 @@ class Reevaluation:
         except InvalidParams as error:
             return self._refused(hold, f"its arguments do not fit any more: {error.reason}", body=body)
         try:
-            noticed, labels = await self._screen.arguments(call), await self._screen.labels(caller)
+            noticed, labels = await self._screen.arguments(call, caller), await self._screen.labels(caller)
         except (ScanUnfinished, ApprovalsUnavailable) as error:
             raise NotNow(error.reason) from error
         verdict = await self._policy.evaluate(
@@ -177,6 +186,7 @@ class Reevaluation:
             requirement=asked,
             stricter="" if asked is None else stricter(asked, hold.requirement),
             people=self.people(hold),
+            pin=self._pin_of(definition),
         )
         return Standing(now=now, call=call, caller=caller, definition=definition, verdict=verdict)
 

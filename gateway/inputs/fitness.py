@@ -23,6 +23,8 @@ _ALWAYS_SECRET = re.compile(
 _SECRET_NAME = re.compile(r"(?:^|[^a-z])(?:pwd|pin|otp|secrets?|token|credentials?)(?:$|[^a-z])")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _FORM_DEPTH_MAX = 16
+_WORDS = frozenset({"title", "description", "enumNames"})
+"""Of a form, what only people read."""
 
 
 def unfit_elicitation(params: Mapping[str, Any]) -> Decision | None:
@@ -41,6 +43,34 @@ def unfit_elicitation(params: Mapping[str, Any]) -> Decision | None:
     if any(_secret(name, about) for name, about in fields.items()):
         return refusal("secret_field", "a form must not ask for passwords, keys or tokens")
     return None
+
+
+def another_question(asked: Mapping[str, Any], shown: Mapping[str, Any]) -> Decision | None:
+    """Why an answer would answer something else than what was asked; None if it would not.
+
+    Args:
+        asked: the params of a question as it came.
+        shown: the same after something was taken out of its texts.
+    """
+    if _answered_by(asked) == _answered_by(shown):
+        return None
+    return refusal(
+        "redaction_breaks_schema", "without what was taken out it asks for something else than it did"
+    )
+
+
+def _answered_by(params: Mapping[str, Any]) -> tuple[Any, Any]:
+    """What an answer is made from: where a person goes, and a form without the words about its fields."""
+    return params.get("url"), _form(params.get("requestedSchema"))
+
+
+def _form(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_form(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    # A member of that name that is an object is a field of the form.
+    return {name: _form(one) for name, one in schema.items() if name not in _WORDS or isinstance(one, dict)}
 
 
 def _secret(name: str, about: Any, depth: int = 0) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from gateway.bridge.inputs import InputAsk
     from gateway.core.principal import PrincipalKey
+    from gateway.inputs.values import Underway
     from gateway.ports import Notice, NoticeSink, Reply
 
 ASKS_MAX = 32
@@ -23,13 +24,12 @@ ASKS_MAX = 32
 class ParkedCall:
     """One call to an upstream of the session era that outlives the request it began with."""
 
-    def __init__(self, parked_id: str, owner: PrincipalKey) -> None:
+    def __init__(self, parked_id: str, underway: Underway) -> None:
         self.id = parked_id
-        self.owner = owner
+        self.underway = underway
+        """The request of the agent that it works for now."""
         self.on_notice: NoticeSink | None = None
         """Of the request that waits now; none between two."""
-        self.call_id = ""
-        """The request of the agent that it works for now."""
         self.open: dict[str, InputAsk] = {}
         """Questions without an answer, by key."""
         self._answers: dict[str, asyncio.Future[InputAnswer]] = {}
@@ -38,6 +38,11 @@ class ParkedCall:
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._count = 0
+
+    @property
+    def owner(self) -> PrincipalKey:
+        """Whose it is."""
+        return self.underway.caller.principal.key
 
     def begin(self, send: Callable[[], Awaitable[Reply]], start_task: Any) -> None:
         """Send it, in a task that the background owns."""

@@ -1,4 +1,4 @@
-"""What an upstream asks of the agent's side in the middle of a call: judged, recorded, put, answered.
+"""What an upstream asks of the agent's side in the middle of a call: judged, put, answered.
 
 The two eras ask differently, so there are four ways. An agent of the session era is asked while its call
 runs; one of 2026-07-28 gets an ``input_required`` result and comes again with the answers. An upstream of
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +23,9 @@ from gateway.bridge.inputs import (
     as_result,
     input_requests,
     read_input_required,
-    signed,
 )
 from gateway.bridge.questions import task_questions, visit_questions, with_task_questions, with_visits
-from gateway.core.call import canonical_call
-from gateway.core.capabilities import NEEDED, lacking
-from gateway.core.decision import Decision, Effect, decide, refusal
-from gateway.core.evaluation import evaluation_request
-from gateway.core.record import Record, input_record
+from gateway.core.record import Record
 from gateway.core.seal import SealBroken
 from gateway.errors import (
     AgentOverLimit,
@@ -41,20 +37,18 @@ from gateway.errors import (
     UpstreamGarbled,
     UpstreamNeedsInput,
 )
-from gateway.inputs.fitness import unfit_elicitation
+from gateway.inputs.judging import Judging
 from gateway.inputs.parked import ParkedCall, declined
 from gateway.inputs.values import AskedInput, Resumed
-from policies.errors import PolicyUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 
     from gateway.bridge.inputs import InputAsk
-    from gateway.core.call import Call
     from gateway.core.principal import Caller
     from gateway.core.seal import Seal
-    from gateway.inputs.values import RoundSettings
-    from gateway.ports import AskSink, AuditTrail, Policy, Reply
+    from gateway.inputs.values import RoundSettings, Underway
+    from gateway.ports import AskSink, AuditTrail, Policy, Reply, Screen
 
 STATE = "request state"
 STATE_CHARACTERS_MAX = 64 << 10
@@ -70,6 +64,7 @@ class InputRounds:
         *,
         policy: Policy,
         audit: AuditTrail,
+        screen: Screen,
         seal: Seal,
         settings: RoundSettings,
         clock_us: Callable[[], int],
@@ -77,7 +72,9 @@ class InputRounds:
         start_task: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None] | None],
     ) -> None:
         """Take ports; ``new_id`` must be unguessable."""
-        self._policy = policy
+        self._judging = Judging(
+            policy=policy, audit=audit, screen=screen, settings=settings, clock_us=clock_us
+        )
         self._audit = audit
         self._seal = seal
         self._settings = settings
@@ -94,70 +91,27 @@ class InputRounds:
 
     def grants(self, upstream: str) -> frozenset[str]:
         """What an upstream may ask at all."""
-        return self._settings.grants.get(upstream, frozenset())
+        return self._judging.grants(upstream)
 
-    async def judge(self, call_id: str, call: Call, caller: Caller, ask: InputAsk) -> InputAsk:
-        """Decide whether a question may be put to the agent, and record it.
-
-        Returns:
-            The question as it is put: a form or address says which server asks.
-
-        Raises:
-            InputRefused: not granted, not declared by the client, a form for secrets, or denied by policy.
-            AuditUnwritable: it could not be recorded, so it is not put.
-        """
-        asked = canonical_call(ask.method, call.upstream, caller.principal.agent, ask.params)
-        unfit = self._unfit(call.upstream, caller, ask)
-        decision = unfit or await self._decided(asked, caller)
-        allowed = decision.effect is Effect.ALLOW or (unfit is None and self._settings.shadow)
-        await self._audit.append(input_record(call_id, call, asked, caller, decision, forwarded=allowed))
-        if not allowed:
-            reason = decision.reasons[0]
-            raise InputRefused(
-                f"upstream {call.upstream!r} may not ask for {ask.method} here ({reason.code})"
-                + (f": {reason.message}" if reason.message else "")
-            )
-        return signed(ask, call.upstream)
-
-    def _unfit(self, upstream: str, caller: Caller, ask: InputAsk) -> Decision | None:
-        """Why policy need not be asked, if so."""
-        needed = NEEDED.get(ask.method)
-        if needed is None:
-            return refusal("unknown_method", "not something a server can ask for")
-        if needed not in self.grants(upstream):
-            return refusal("input_not_granted", f"upstreams.{upstream}.grants does not name {needed}")
-        missing = lacking(ask.method, ask.params, caller.capabilities)
-        if missing:
-            return refusal("capability_missing", f"the client has not declared {missing}")
-        if ask.method == "elicitation/create":
-            return unfit_elicitation(ask.params)
-        return None
-
-    async def _decided(self, asked: Call, caller: Caller) -> Decision:
-        evaluation = evaluation_request(
-            asked, None, caller, now_us=self._clock_us(), zone=self._settings.zone
-        )
-        try:
-            return decide(
-                await self._policy.evaluate(evaluation, deadline_s=self._settings.policy_deadline_s)
-            )
-        except PolicyUnavailable as error:
-            return refusal(error.code, f"policy gave no answer: {error}")
-
-    def inline(self, call_id: str, call: Call, caller: Caller, ask_agent: AskSink) -> AskSink:
+    def inline(self, underway: Underway, ask_agent: AskSink) -> AskSink:
         """Answers questions by putting them to an agent of the session era while its call runs."""
 
         async def on_ask(ask: InputAsk) -> InputAnswer:
             try:
-                shown = await self.judge(call_id, call, caller, ask)
+                shown = await self._judging.question(underway, ask)
             except GatewayError as error:
                 return declined(error.reason)
-            return await ask_agent(shown)
+            answer = await ask_agent(shown)
+            try:
+                await self._judging.answers(underway, {ask.method: answer.said})
+            except GatewayError as error:
+                return declined(error.reason)
+            return answer
 
         return on_ask
 
     async def answer_inline(
-        self, call_id: str, call: Call, caller: Caller, reply: Reply, ask_agent: AskSink | None
+        self, underway: Underway, reply: Reply, ask_agent: AskSink | None
     ) -> tuple[dict[str, bytes], str | None]:
         """Put all questions of an ``input_required`` result to an agent of the session era.
 
@@ -165,25 +119,30 @@ class InputRounds:
             The answers by key, and the upstream's state to send back.
 
         Raises:
-            UpstreamNeedsInput: one may not be put, or the agent answered with an error.
+            UpstreamNeedsInput: one may not be put, the agent answered with an error, or its answers may not
+                go on.
         """
-        asks, state = _read(call.upstream, reply)
-        asks = await self._judge_all(call_id, call, caller, asks)
+        upstream = underway.call.upstream
+        asks, state = _read(upstream, reply)
+        asks = await self._judge_all(underway, asks)
         if asks and ask_agent is None:
-            reason = f"upstream {call.upstream!r} needs an answer that this client has not declared to give"
+            reason = f"upstream {upstream!r} needs an answer that this client has not declared to give"
             raise UpstreamNeedsInput(reason, sent=True)
         answers = await asyncio.gather(
-            *(self._answered(ask_agent, ask, call.upstream) for ask in asks.values() if ask_agent)
+            *(self._answered(ask_agent, ask, upstream) for ask in asks.values() if ask_agent)
         )
         results: dict[str, bytes] = {}
         for (key, ask), answer in zip(asks.items(), answers, strict=True):
             result = as_result(ask.method, answer)
             if result is None:
                 raise UpstreamNeedsInput(
-                    f"upstream {call.upstream!r} asked for {ask.method}, and the agent did not answer it",
+                    f"upstream {upstream!r} asked for {ask.method}, and the agent did not answer it",
                     sent=True,
                 )
             results[key] = result
+        if results:
+            with _needing():
+                await self._judging.answers(underway, results)
         return results, state
 
     async def _answered(self, ask_agent: AskSink, ask: InputAsk, upstream: str) -> InputAnswer:
@@ -193,71 +152,54 @@ class InputRounds:
         except TimeoutError:
             return declined("the client did not answer in time")
 
-    async def hand_out(
-        self, call_id: str, call: Call, caller: Caller, digest: str, reply: Reply
-    ) -> AskedInput:
+    async def hand_out(self, underway: Underway, digest: str, reply: Reply) -> AskedInput:
         """Turn an ``input_required`` result of an upstream into one for an agent of the same era.
 
         Raises:
             UpstreamNeedsInput: a question may not be put.
         """
-        asks, state = _read(call.upstream, reply)
-        asks = await self._judge_all(call_id, call, caller, asks)
-        return self._sealed(call.upstream, caller, digest, asks, upstream_state=state, parked="")
+        upstream = underway.call.upstream
+        asks, state = _read(upstream, reply)
+        asks = await self._judge_all(underway, asks)
+        return self._sealed(upstream, underway.caller, digest, asks, upstream_state=state, parked="")
 
-    async def judged(self, call_id: str, call: Call, caller: Caller, reply: Reply) -> Reply:
-        """A reply that asks without being ``input_required``, with its questions as they may be put.
+    async def judged(self, underway: Underway, reply: Reply) -> dict[str, InputAsk]:
+        """The questions of a reply that asks without being ``input_required``, as they may be put.
 
-        A task that waits for input, or the error -32042 (see bridge/questions.py).
+        A task that waits for input, or the error -32042 (see bridge/questions.py). Often there are none.
 
         Raises:
             UpstreamNeedsInput: a question may not be put.
             UpstreamGarbled: one that is not of its form.
         """
+        upstream = underway.call.upstream
         try:
             if reply.result is not None:
-                asks = task_questions(reply.result)
-                if not asks:
-                    return reply
-                asks = await self._judge_all(call_id, call, caller, asks)
-                return replace(reply, result=with_task_questions(reply.result, asks))
+                return await self._judge_all(underway, task_questions(reply.result))
             visits = visit_questions(reply.error or b"")
         except MalformedMessage as error:
-            raise UpstreamGarbled(f"upstream {call.upstream!r} sent {error.reason}", sent=True) from error
+            raise UpstreamGarbled(f"upstream {upstream!r} sent {error.reason}", sent=True) from error
         if visits is None:
-            return reply
-        if caller.era == "modern":
+            return {}
+        if underway.caller.era == "modern":
             raise UpstreamNeedsInput(
-                f"upstream {call.upstream!r} wants a person to visit an address first, and says so in a way "
+                f"upstream {upstream!r} wants a person to visit an address first, and says so in a way "
                 "that this protocol revision no longer has",
                 sent=True,
             )
-        shown = await self._judge_all(
-            call_id, call, caller, {str(number): ask for number, ask in enumerate(visits)}
-        )
-        return replace(reply, error=with_visits(reply.error or b"", list(shown.values())))
+        return await self._judge_all(underway, {str(number): ask for number, ask in enumerate(visits)})
 
-    async def _judge_all(
-        self, call_id: str, call: Call, caller: Caller, asks: Mapping[str, InputAsk]
-    ) -> dict[str, InputAsk]:
-        try:
-            return {key: await self.judge(call_id, call, caller, ask) for key, ask in asks.items()}
-        except InputRefused as error:
-            raise UpstreamNeedsInput(error.reason, sent=True, next_step=error.next_step) from error
+    async def _judge_all(self, underway: Underway, asks: Mapping[str, InputAsk]) -> dict[str, InputAsk]:
+        with _needing():
+            return {key: await self._judging.question(underway, ask) for key, ask in asks.items()}
 
-    def park(
-        self,
-        call_id: str,
-        call: Call,
-        caller: Caller,
-        send: Callable[[AskSink], Awaitable[Reply]],
-    ) -> ParkedCall:
+    def park(self, underway: Underway, send: Callable[[AskSink], Awaitable[Reply]]) -> ParkedCall:
         """Begin a call that may stay open over several requests of the agent.
 
         Raises:
             AgentOverLimit, Overloaded: too many are parked.
         """
-        owner = caller.principal.key
+        owner = underway.caller.principal.key
         mine = sum(1 for one in self._parked.values() if one.owner == owner)
         if mine >= self._settings.parked_per_principal_max:
             raise AgentOverLimit(
@@ -265,33 +207,33 @@ class InputRounds:
             )
         if len(self._parked) >= self._settings.parked_max:
             raise Overloaded("too many calls wait for input; nothing was sent", next_step="try again later")
-        parked = ParkedCall(self._new_id(), owner)
+        parked = ParkedCall(self._new_id(), underway)
 
         async def on_ask(ask: InputAsk) -> InputAnswer:
             try:
-                shown = await self.judge(parked.call_id, call, caller, ask)
+                shown = await self._judging.question(parked.underway, ask)
             except GatewayError as error:
                 return declined(error.reason)
+            # What is answered comes with another request of the agent, and is decided about with that.
             return await parked.ask(shown)
 
-        parked.call_id = call_id
         parked.begin(lambda: send(on_ask), self._start_task)
         return parked
 
-    def keep(self, call: Call, caller: Caller, digest: str, parked: ParkedCall) -> AskedInput:
+    def keep(self, digest: str, parked: ParkedCall) -> AskedInput:
         """Leave a call parked with the questions it waits for; the agent gets them and a state."""
+        upstream, caller = parked.underway.call.upstream, parked.underway.caller
         self._parked[parked.id] = parked
-        parked.expire_after(
-            self._settings.input_timeout_s[call.upstream], lambda: self._abandon(parked, caller)
-        )
-        return self._sealed(call.upstream, caller, digest, parked.open, upstream_state=None, parked=parked.id)
+        parked.expire_after(self._settings.input_timeout_s[upstream], lambda: self._abandon(parked))
+        return self._sealed(upstream, caller, digest, parked.open, upstream_state=None, parked=parked.id)
 
-    def _abandon(self, parked: ParkedCall, caller: Caller) -> None:
+    def _abandon(self, parked: ParkedCall) -> None:
         """The agent did not come back: withdraw the call."""
         self._parked.pop(parked.id, None)
         parked.cancel()
-        members = {"call": parked.call_id, "code": "input_timeout", "status": "outcome_unknown"}
-        self._audit.enqueue(Record(kind="abandoned", tenant=caller.principal.tenant, members=members))
+        members = {"call": parked.underway.call_id, "code": "input_timeout", "status": "outcome_unknown"}
+        tenant = parked.underway.caller.principal.tenant
+        self._audit.enqueue(Record(kind="abandoned", tenant=tenant, members=members))
 
     def _sealed(
         self,
@@ -375,6 +317,22 @@ class InputRounds:
         for parked in list(self._parked.values()):
             parked.cancel()
         self._parked.clear()
+
+
+def with_questions(reply: Reply, asks: Mapping[str, InputAsk]) -> Reply:
+    """A reply that asks without being ``input_required``, with these questions in place of its own."""
+    if reply.result is not None:
+        return replace(reply, result=with_task_questions(reply.result, asks))
+    return replace(reply, error=with_visits(reply.error or b"", list(asks.values())))
+
+
+@contextmanager
+def _needing() -> Iterator[None]:
+    """An upstream that cannot be told that it may not ask has failed."""
+    try:
+        yield
+    except InputRefused as error:
+        raise UpstreamNeedsInput(error.reason, sent=True, next_step=error.next_step) from error
 
 
 def _fitting(asked: Mapping[str, str], responses: Mapping[str, Any]) -> dict[str, bytes]:

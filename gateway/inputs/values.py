@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -11,7 +11,22 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping
 
+    from gateway.core.call import Call
+    from gateway.core.definition import Definition
+    from gateway.core.obligations import Treatment
+    from gateway.core.principal import Caller
     from gateway.inputs.parked import ParkedCall
+
+
+class Underway(Protocol):
+    """The governed call in the middle of which something is asked (``passage/passage.py``)."""
+
+    call_id: str
+    call: Call
+    caller: Caller
+    definition: Definition | None
+    treatment: Treatment
+    """What policy asks to be done to what its upstream says; more can be added while it is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

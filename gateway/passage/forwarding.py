@@ -16,6 +16,8 @@ from gateway.core.capabilities import forwarded_capabilities
 from gateway.core.definition import NO_PARAM_HEADERS
 from gateway.core.methods import METHODS
 from gateway.errors import UpstreamNeedsInput
+from gateway.inputs.rounds import with_questions
+from gateway.inputs.values import AskedInput
 from gateway.passage.passage import NAMED
 from gateway.ports import Reply, Send
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from gateway.inputs.parked import ParkedCall
     from gateway.inputs.rounds import InputRounds
-    from gateway.inputs.values import AskedInput, Resumed
+    from gateway.inputs.values import Resumed
     from gateway.passage.passage import Passage
     from gateway.ports import AskSink, NoticeSink, Screen, Telemetry, Upstream
 
@@ -53,13 +55,30 @@ class Forwarding:
         self._deadline_s = deadline_s
 
     async def answer_to(self, passage: Passage) -> Reply | AskedInput:
-        """Send it, and see to what the upstream asks before it answers, and in its answer."""
+        """Send it, and see to what the upstream asks before it answers, and in its answer.
+
+        Nothing that the upstream says goes on unseen: each question is looked at by itself, since policy
+        is told what is in it; the rest of the answer is looked at here.
+        """
         reply = await self._answer_to(passage)
-        if isinstance(reply, Reply) and _may_ask(passage.call.method, reply):
-            return await self._rounds.judged(passage.call_id, passage.call, passage.caller, reply)
-        return reply
+        if isinstance(reply, AskedInput):
+            return reply
+        if reply.kind == "input_required":
+            digest = call_digest(passage.call, passage.caller.principal, passage.digest)
+            return await self._rounds.hand_out(passage, digest, reply)
+        asks = await self._rounds.judged(passage, reply) if _may_ask(passage.call.method, reply) else {}
+        screened = await self._screen.reply(
+            passage.call,
+            passage.caller,
+            passage.definition,
+            with_questions(reply, {}) if asks else reply,
+            passage.treatment,
+        )
+        passage.observed, passage.kept_back = screened.observations, screened.kept_back
+        return with_questions(screened.reply, asks) if asks and not screened.kept_back else screened.reply
 
     async def _answer_to(self, passage: Passage) -> Reply | AskedInput:
+        """The reply as it came."""
         call, side = passage.call, passage.side
         upstream = self._upstreams[call.upstream]
         if call.method == "resources/subscribe":
@@ -74,56 +93,42 @@ class Forwarding:
         if send.asks and upstream.health().era == "legacy" and METHODS[call.method].rounds:
 
             async def sent(on_ask: AskSink | None) -> Reply:
-                return await self._called(passage, upstream, send, parked.notice, on_ask)
+                return await self._called(upstream, send, parked.notice, on_ask)
 
-            parked = self._rounds.park(passage.call_id, call, passage.caller, sent)
+            parked = self._rounds.park(passage, sent)
             parked.on_notice = side.on_notice
             return await self._next_of(passage, parked)
-        reply = await self._called(passage, upstream, send, side.on_notice, None)
-        if reply.kind == "input_required":
-            digest = call_digest(call, passage.caller.principal, passage.digest)
-            return await self._rounds.hand_out(passage.call_id, call, passage.caller, digest, reply)
-        return reply
+        return await self._called(upstream, send, side.on_notice, None)
 
     async def _asked_inline(
         self, passage: Passage, upstream: Upstream, send: Send, ask_agent: AskSink | None
     ) -> Reply:
         """For an agent of the session era: it is asked while its request stays open, if it can be at all."""
-        call, caller, side = passage.call, passage.caller, passage.side
-        on_ask = self._rounds.inline(passage.call_id, call, caller, ask_agent) if ask_agent else None
+        on_ask = self._rounds.inline(passage, ask_agent) if ask_agent else None
+        params = send.params
         for _ in range(INPUT_ROUNDS_MAX):
-            reply = await self._called(passage, upstream, send, side.on_notice, on_ask)
+            reply = await self._called(upstream, send, passage.side.on_notice, on_ask)
             if reply.kind != "input_required":
                 return reply
-            results, state = await self._rounds.answer_inline(passage.call_id, call, caller, reply, ask_agent)
-            send = replace(send, params={**self._params(passage), **_brought(results, state)})
-        raise UpstreamNeedsInput(f"upstream {call.upstream!r} asks again and again", sent=True)
+            results, state = await self._rounds.answer_inline(passage, reply, ask_agent)
+            send = replace(send, params={**params, **_brought(results, state)})
+        raise UpstreamNeedsInput(f"upstream {passage.call.upstream!r} asks again and again", sent=True)
 
     async def _called(
-        self,
-        passage: Passage,
-        upstream: Upstream,
-        send: Send,
-        on_notice: NoticeSink | None,
-        on_ask: AskSink | None,
+        self, upstream: Upstream, send: Send, on_notice: NoticeSink | None, on_ask: AskSink | None
     ) -> Reply:
-        """Send it. Nothing that the upstream says goes on unseen."""
-        call, caller = passage.call, passage.caller
-        reply = await upstream.call(
+        return await upstream.call(
             send,
-            deadline_s=self._deadline_s[call.upstream],
+            deadline_s=self._deadline_s[upstream.id],
             on_notice=self._screen.notices(on_notice),
-            on_ask=self._screen.asks(on_ask),
+            on_ask=on_ask,
         )
-        screened = await self._screen.reply(call, caller, passage.definition, reply, passage.treatment)
-        passage.observed, passage.kept_back = screened.observations, screened.kept_back
-        return screened.reply
 
     async def _carried_on(self, passage: Passage, resumed: Resumed) -> Reply | AskedInput:
         parked = resumed.parked
         assert parked is not None
         self._rounds.take(parked)
-        parked.call_id = passage.call_id
+        parked.underway = passage
         parked.on_notice = passage.side.on_notice
         parked.give(resumed.responses)
         return await self._next_of(passage, parked)
@@ -134,7 +139,7 @@ class Forwarding:
             return reply
         parked.on_notice = None
         digest = call_digest(passage.call, passage.caller.principal, passage.digest)
-        return self._rounds.keep(passage.call, passage.caller, digest, parked)
+        return self._rounds.keep(digest, parked)
 
     async def _send(self, passage: Passage) -> Send:
         call, side, definition = passage.call, passage.side, passage.definition
@@ -144,7 +149,7 @@ class Forwarding:
             arguments = await self._screen.restored(call, passage.caller, passage.restores)
             params = {**params, "arguments": arguments} if call.method in NAMED else arguments
         if passage.resumed is not None:
-            params = {**params, **_brought(passage.resumed.responses, passage.resumed.upstream_state)}
+            params = {**params, **_brought(passage.answers, passage.resumed.upstream_state)}
         return Send(
             method=call.method,
             name=str(call.arguments["taskId"]) if call.method.startswith("tasks/") else call.name,

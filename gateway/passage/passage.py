@@ -53,6 +53,7 @@ class Passage:
         "digest",
         "effect",
         "error_type",
+        "hidden",
         "kept",
         "kept_back",
         "noticed",
@@ -79,6 +80,8 @@ class Passage:
         self.definition: Definition | None = None
         self.digest = ""
         """Of the definition."""
+        self.hidden = False
+        """It is listed and kept back, and this caller is not to learn that there is such a thing."""
         self.resumed: Resumed | None = None
         self.repeats: Earlier | None = None
         """The call that came first with the same idempotency key."""
@@ -92,7 +95,7 @@ class Passage:
         self.restores: frozenset[str] = frozenset()
         """Kinds whose placeholders the upstream is trusted with."""
         self.noticed = NOTHING
-        """What stands in its arguments."""
+        """What stands in its arguments, and in the answers that come with it."""
         self.observed = NOTHING
         """What stood in its answer."""
         self.kept_back = ""
@@ -100,6 +103,11 @@ class Passage:
         self.seq = -1
         self.effect = ""
         self.error_type = ""
+
+    @property
+    def answers(self) -> Mapping[str, bytes]:
+        """What its agent answers with it to questions of the upstream."""
+        return {} if self.resumed is None else self.resumed.responses
 
     @property
     def keyed(self) -> bool:

@@ -24,6 +24,10 @@ class HeldCalls(Protocol):
         """What an identical call began that was held, now that it is allowed. Raises ApprovalsUnavailable."""
         ...
 
+    async def begun_before(self, passage: Passage) -> Hold | None:
+        """What an identical call began, for one that cannot be made now. Raises ApprovalsUnavailable."""
+        ...
+
     def request(self, passage: Passage, decision: Decision, hold_id: str) -> tuple[Record, Record]:
         """The records of a request that is answered from a hold."""
         ...

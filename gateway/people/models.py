@@ -199,6 +199,8 @@ class HoldRow(Answer):
     group_size: int
     callers_waiting: int
     edited: bool
+    kept_back: str
+    """Why it would not run now although people may decide it, with what to do; empty if it would."""
     outcome: OutcomeModel | None
     reason: str
     """Why it stands where it stands."""

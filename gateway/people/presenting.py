@@ -86,6 +86,7 @@ class Presenter:
             group_size=hold.group_size,
             callers_waiting=self._desk.callers_waiting(hold.id),
             edited=hold.original is not None,
+            kept_back=self._desk.kept_back(hold),
             outcome=_outcome(hold.outcome),
             reason=hold.reason,
             reason_by=hold.reason_by,

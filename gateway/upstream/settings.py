@@ -71,6 +71,9 @@ class UpstreamSettings(BaseModel):
     grants: tuple[Grant, ...] = Field(
         (), description="what the server may ask of an agent's side: sampling, elicitation, roots"
     )
+    links: tuple[str, ...] = Field(
+        (), description="URIs that its results may link to besides its own; * stands for any characters"
+    )
     era: EraSetting = Field("auto", description="protocol era; auto asks the upstream")
 
     connect_timeout_s: float = Field(5, gt=0, le=60, description="to an established connection, TLS included")

@@ -16,14 +16,14 @@ a space    any white space and what marks text up between words
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 import re2
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from scanners.errors import RulesRejected
 from scanners.pattern_set import PatternSet, pattern_options
+from scanners.rule_packs import read_pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -117,18 +117,7 @@ def read_definition_rules(text: str) -> DefinitionRules:
     Raises:
         RulesRejected: the text is not TOML, has members that no rule has, or a pattern that cannot be used.
     """
-    try:
-        read = _RuleFile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise RulesRejected(f"not TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise RulesRejected(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    seen: set[str] = set()
-    for rule in read.rule:
-        if rule.id in seen:
-            raise RulesRejected(f"rule {rule.id}: there are two of that id")
-        seen.add(rule.id)
+    read = read_pack(text, _RuleFile)
     return DefinitionRules(read.rule, read.words)
 
 

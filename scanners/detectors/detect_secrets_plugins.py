@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import re2
 
 from scanners.detectors.secret_names import entropy
+from scanners.errors import ScanIncomplete
 from scanners.pattern_set import pattern_options
 from scanners.spans import Span
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 WINDOW_BYTES_MAX: Final = 320
 """Of the stretch that an expression sees. On longer ones some take seconds."""
 
-WINDOWS_MAX: Final = 2_000
-"""Stretches of one text that are looked at."""
+WINDOWS_MAX: Final = 5_000
+"""Stretches of one text that are looked at for each plugin; a text with more of them is not passed on."""
 
 BEFORE_BYTES: Final = 120
 ORDER: Final = 20_000
@@ -117,7 +118,9 @@ class DetectSecrets:
 
     def _spans(self, raw: bytes) -> Iterator[Span]:
         for name, use, trigger, expressions in self._live:
-            for mark in islice(trigger.finditer(raw), WINDOWS_MAX):
+            for count, mark in enumerate(trigger.finditer(raw)):
+                if count == WINDOWS_MAX:
+                    raise ScanIncomplete(f"more than {WINDOWS_MAX} stretches that {name} would look at")
                 begin = max(0, mark.start() - BEFORE_BYTES)
                 # One character for each byte, so that places stay.
                 window = raw[begin : begin + WINDOW_BYTES_MAX].decode("latin-1")

@@ -7,16 +7,16 @@ added without a rule being touched. A find is a label: it proves nothing, and it
 
 from __future__ import annotations
 
-import tomllib
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self
 
 import re2
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from scanners.errors import RulesRejected
 from scanners.markers import KIND_PATTERN
 from scanners.pattern_set import SEPARATOR, PatternSet, pattern_options
+from scanners.rule_packs import read_pack
 from scanners.spans import Span
 
 if TYPE_CHECKING:
@@ -118,14 +118,15 @@ class InjectionDetector:
         except re2.error as error:
             raise RulesRejected(f"injection rules: {error}") from error
         every = list(patterns)
-        self.triggers = tuple(
+        triggers = tuple(
             dict.fromkeys(
                 _in_bytes(idea.rule.trigger) if idea.rule.trigger else every[idea.notions[0]]
                 for idea in self._ideas
             )
         )
-        numbered = {trigger: number for number, trigger in enumerate(self.triggers)}
-        self._set = PatternSet(self.triggers)
+        numbered = {trigger: number for number, trigger in enumerate(triggers)}
+        self._set = PatternSet(triggers)
+        self.trigger_groups: tuple[tuple[bytes, ...], ...] = (triggers,)
         self._triggered = [
             numbered[_in_bytes(idea.rule.trigger) if idea.rule.trigger else every[idea.notions[0]]]
             for idea in self._ideas
@@ -267,15 +268,9 @@ def read_injection_rules(text: str) -> InjectionRules:
     """The rules in a TOML text.
 
     Raises:
-        RulesRejected: it is not TOML, or has members that no pack has.
+        RulesRejected: it is not TOML, has members that no pack has, or two rules of one id.
     """
-    try:
-        return InjectionRules.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise RulesRejected(f"not TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise RulesRejected(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return read_pack(text, InjectionRules)
 
 
 def _languages(rules: InjectionRules, rule: InjectionRule) -> Iterator[tuple[str, ...]]:

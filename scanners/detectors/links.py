@@ -16,7 +16,7 @@ class LinkDetector:
 
     family = "link"
     kinds = KINDS
-    triggers = TRIGGERS
+    trigger_groups: tuple[tuple[bytes, ...], ...] = (TRIGGERS,)
 
     def spans(self, document: Document, *, spans_max: int) -> list[Span]:
         """What loads, runs or hides by itself; at most ``spans_max``."""

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 import re2
 
 from scanners.detectors.secret_names import (
+    CHECKSUM_OF,
     NAME_CHARACTERS_MAX,
     OTHER_TRADES,
     PASSWORDS,
-    VALUE_CHARACTERS_MAX,
     Naming,
     is_uuid,
     naming,
@@ -41,9 +41,6 @@ COOKIE: Final = "cookie"
 KINDS: Final = frozenset({PASSWORD, SECRET, COOKIE})
 ORDER: Final = 10_000
 """Behind every rule: of the same stretch a rule knows better what it is."""
-
-LIST_ITEMS_MAX: Final = 100
-"""Items under one name that are looked at."""
 
 NEAR_BYTES: Final = 400
 """Around a setting in a text that are asked the same as siblings of a member."""
@@ -173,7 +170,7 @@ def _named_by(leaves: list[Leaf], index: int) -> Iterator[int]:
         first = index + 1
         if first < len(leaves) and leaves[first].in_name and _below(leaves[first], leaf.place):
             first += leaves[first].text.lower() in _VALUE_MEMBERS
-        for number in range(first, min(first + LIST_ITEMS_MAX, len(leaves))):
+        for number in range(first, len(leaves)):
             if leaves[number].in_name or not _below(leaves[number], leaf.place):
                 return
             yield number
@@ -230,9 +227,10 @@ def _settings(raw: bytes) -> Iterator[Span]:
     for match in _TEXT.finditer(raw):
         start = match.start()
         before = raw[max(0, start - NAME_CHARACTERS_MAX) : start]
-        name = raw[start - len(before) + len(before.rstrip(_NAME_BYTES)) : match.end(1)].decode(
-            "utf-8", "replace"
-        )
+        other = before.rstrip(_NAME_BYTES)
+        if other.endswith(CHECKSUM_OF.encode()):
+            continue
+        name = raw[start - len(before) + len(other) : match.end(1)].decode("utf-8", "replace")
         says = naming(name)
         if says is Naming.NOTHING:
             continue
@@ -278,7 +276,7 @@ def _flags(raw: bytes) -> Iterator[Span]:
 def _cookies(raw: bytes) -> Iterator[Span]:
     for line in _COOKIES.finditer(raw):
         begin, end = line.span(1)
-        for cookie in _SESSION_COOKIE.finditer(raw[begin : min(end, begin + VALUE_CHARACTERS_MAX)]):
+        for cookie in _SESSION_COOKIE.finditer(raw[begin:end]):
             value = cookie[1].decode("utf-8", "surrogateescape")
             if plausible(value, Naming.KEY):
                 start = begin + cookie.start(1)

@@ -67,14 +67,15 @@ class PersonalDetector:
         self._forms = [form for form in own if form.kind != phones.KIND]
         self._forms += [*recognizers, *(form for form in own if form.kind == phones.KIND)]
         self.kinds: frozenset[str] = frozenset(form.kind for form in self._forms)
-        self.triggers: tuple[bytes, ...] = tuple(form.trigger or form.pattern for form in self._forms)
+        triggers = tuple(form.trigger or form.pattern for form in self._forms)
+        self.trigger_groups: tuple[tuple[bytes, ...], ...] = (triggers,)
         self._exact = [re2.compile(form.pattern, pattern_options()) for form in self._forms]
         self._words = {
             number: re2.compile(form.trigger, pattern_options())
             for number, form in enumerate(self._forms)
             if form.near
         }
-        self._set = PatternSet(self.triggers)
+        self._set = PatternSet(triggers)
 
     def spans(self, document: Document, *, spans_max: int) -> list[Span]:
         """What is found, in order; none overlaps another. Where several forms fit, the one listed first.

@@ -23,6 +23,9 @@ VALUE_CHARACTERS_MAX: Final = 4_096
 
 _NAMES_KEPT: Final = 4_096
 
+CHECKSUM_OF: Final = "checksum/"
+"""Before the name of a secret in Kubernetes: a digest, by which pods see that the secret is another one."""
+
 
 class Naming(Enum):
     """What a name says about its value."""
@@ -129,6 +132,8 @@ _PLACEHOLDER = re.compile(
         | (?:env|vault|op|ref|ssm|secretsmanager|keyvault|file|arn|projects|secret|kms|sops|config|self
             |this|process|os|settings|options|args|params|req|request|ctx|data|input|var|local|module)[:./\[(].*
         | [./~].*/.* | [A-Z]:\\.* | [a-z][a-z0-9+.-]*://.*
+        | argon2(?:id|i|d)? | bcrypt | s?crypt | pbkdf2 | scram-sha-(?:1|256) | md5
+        | (?:hmac[_-]?)?sha-?(?:1|224|256|384|512) | [hrep]s(?:256|384|512)
     ) \Z"""
 )
 _USERINFO = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@]*:[^\s/?#]+@")
@@ -150,7 +155,7 @@ def naming(name: str) -> Naming:
     """What the name says about its value."""
     words = words_of(name) if len(name) <= NAME_CHARACTERS_MAX else []
     known = set(words)
-    if not words or not _HARMLESS.isdisjoint(known):
+    if not words or not _HARMLESS.isdisjoint(known) or name.startswith(CHECKSUM_OF):
         return Naming.NOTHING
     if not PASSWORDS.isdisjoint(known) or any(word.endswith(("password", "passwd")) for word in words):
         return Naming.PASSWORD

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from scanners.detectors import detect_secrets_plugins, encoded, named_values, split_secrets
+from scanners.detectors import detect_secrets_plugins, encoded, named_values
 from scanners.detectors.encoded import encoded_spans
 from scanners.detectors.named_values import named_spans, text_spans
 from scanners.detectors.secret_names import documents
-from scanners.detectors.split_secrets import PRIVATE_KEY, split_spans
+from scanners.detectors.split_secrets import SplitSecrets
 from scanners.finding import CREDENTIAL
 from scanners.pattern_set import SEPARATOR, PatternSet
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FAMILY: Final = "secret"
 _SHOWN_IN_MANUALS: Final = frozenset({"password", "authorization"})
+_EXAMPLES_OF_AWS: Final = (b"EXAMPLE", b"EXAMPLEKEY")
+"""The ends of every key in AWS's manuals; a key that was issued has them once in ten thousand million."""
 
 
 class Secrets:
@@ -41,6 +43,7 @@ class Secrets:
         self._rules = rules
         self._credentials = credentials
         self._engine = engine
+        self._split = SplitSecrets(rules, credentials.literals)
         engine_triggers = detect_secrets_plugins.TRIGGERS if engine is not None else ()
         self.kinds: frozenset[str] = (
             rules.kinds
@@ -48,18 +51,19 @@ class Secrets:
             | {CREDENTIAL}
             | (detect_secrets_plugins.KINDS if engine is not None else frozenset())
         )
-        self.triggers: tuple[bytes, ...] = (
-            *((rule.trigger or rule.pattern).encode() for rule in rules.rules),
-            *named_values.TRIGGERS,
-            *encoded.TRIGGERS,
-            *split_secrets.TRIGGERS,
-            *engine_triggers,
+        self.trigger_groups: tuple[tuple[bytes, ...], ...] = (
+            (
+                *((rule.trigger or rule.pattern).encode() for rule in rules.rules),
+                *self._split.triggers,
+                *engine_triggers,
+            ),
+            named_values.TRIGGERS,
+            encoded.TRIGGERS,
         )
         """What is in every document in which something can be found; also as that document's JSON."""
-        # One set for each: in one for all, every pair of half-read patterns would be a state of its own.
-        self._named, self._encoded, self._split, self._engine_triggers = (
-            PatternSet(patterns)
-            for patterns in (named_values.TRIGGERS, encoded.TRIGGERS, split_secrets.TRIGGERS, engine_triggers)
+        # One set for each, as in the pipeline.
+        self._named, self._encoded, self._engine_triggers = (
+            PatternSet(patterns) for patterns in (named_values.TRIGGERS, encoded.TRIGGERS, engine_triggers)
         )
 
     def spans(self, document: Document, *, spans_max: int) -> list[Span]:
@@ -72,8 +76,7 @@ class Secrets:
         found = self._of_rules(raw, spans_max)
         if self._named.occurring(raw):
             found += named_spans(document, spans_max=spans_max)
-        if self._split.occurring(raw) or any(span.kind == PRIVATE_KEY for span in found):
-            found += split_spans(document, self._rules, found, spans_max=spans_max)
+        found += self._split.spans(document, found, spans_max=spans_max)
         if self._engine is not None and self._engine_triggers.occurring(raw):
             found += self._engine.spans(raw, spans_max=spans_max)
         if self._encoded.occurring(raw):
@@ -91,11 +94,9 @@ class Secrets:
 
     def _of_rules(self, raw: bytes, spans_max: int) -> list[Span]:
         """What rules find; manuals show where a password stands, and that is none."""
-        return [
-            span
-            for span in self._in_strings(raw, spans_max)
-            if span.kind not in _SHOWN_IN_MANUALS or not documents(span.secret.decode("utf-8", "replace"))
-        ][:spans_max]
+        return [span for span in self._in_strings(raw, spans_max) if not _is_shown_in_manuals(span)][
+            :spans_max
+        ]
 
     def _in_strings(self, raw: bytes, spans_max: int) -> Iterator[Span]:
         """What rules find in strings by themselves: over their ends, some see what is not there."""
@@ -108,6 +109,13 @@ class Secrets:
                 for inside in self._rules.spans(string, spans_max=spans_max):
                     yield replace(inside, start=start + inside.start, end=start + inside.end)
                 start += len(string) + len(SEPARATOR)
+
+
+def _is_shown_in_manuals(span: Span) -> bool:
+    """Whether it stands where a secret would, and is none."""
+    if span.kind == "aws-key":
+        return span.secret.endswith(_EXAMPLES_OF_AWS)
+    return span.kind in _SHOWN_IN_MANUALS and documents(span.secret.decode("utf-8", "replace"))
 
 
 def _end_of_string(raw: bytes, place: int) -> int:

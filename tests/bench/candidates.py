@@ -65,16 +65,19 @@ async def _proxy(
 
 
 @asynccontextmanager
-async def toolgate(folder: Path, upstream_url: str, era: str = "auto") -> AsyncIterator[Candidate]:
-    """``toolgate serve`` with Rego, durable audit and sealed payloads on, as they are by default."""
-    config = write_config(folder, upstream_url, era)
+async def toolgate(
+    folder: Path, upstream_url: str, era: str = "auto", *, scan: bool = True
+) -> AsyncIterator[Candidate]:
+    """``toolgate serve`` with Rego, durable audit, sealed payloads and the look at texts, as they are by default."""
+    config = write_config(folder, upstream_url, era, scan=scan)
     argv = [str(Path(sys.executable).with_name("toolgate")), "serve", "--config", str(config)]
     async with running(argv, ready=ADDRESS, log=folder / "toolgate.log") as program:
         url = f"{program.found[1]}/s/bench/mcp"
-        yield Candidate(name="toolgate", url=url, program=program, token=TOKEN)
+        name = "toolgate" if scan else "toolgate, scan off"
+        yield Candidate(name=name, url=url, program=program, token=TOKEN)
 
 
-def write_config(folder: Path, upstream_url: str, era: str = "auto") -> Path:
+def write_config(folder: Path, upstream_url: str, era: str = "auto", *, scan: bool = True) -> Path:
     """A configuration with nothing switched off; only the bounds on one principal are raised to the load's."""
     folder.mkdir(parents=True, exist_ok=True)
     write_policies(folder / "policies", POLICY_LINES)
@@ -86,6 +89,7 @@ def write_config(folder: Path, upstream_url: str, era: str = "auto") -> Path:
         "listen": {"agents": "127.0.0.1:0", "people": "127.0.0.1:0"},
         "limits": {"calls_per_principal_max": 64},
         "pin_on_first_use": True,
+        "content": {"scan": scan},
         "data": "./data",
     }
     path = folder / "toolgate.yaml"

@@ -17,9 +17,10 @@ import uvloop
 from caller import Caller, WrongAnswer
 
 TEXT = "the quick brown fox jumps over the lazy dog; order A-1001"
+"""What each call says behind its label, again and again where a job asks for more bytes."""
 
 
-async def calls(callers: list[Caller], count: int, label: str) -> tuple[list[float], float]:
+async def calls(callers: list[Caller], count: int, label: str, text: str) -> tuple[list[float], float]:
     """``count`` calls shared by all callers, each with one under way; seconds of each, and of all."""
     numbers = iter(range(count))
     latencies: list[float] = []
@@ -27,7 +28,7 @@ async def calls(callers: list[Caller], count: int, label: str) -> tuple[list[flo
     async def one(caller: Caller) -> None:
         for number in numbers:
             started_s = time.perf_counter()
-            await caller.echo(f"{label}{number} {TEXT}")
+            await caller.echo(f"{label}{number} {text}")
             latencies.append(time.perf_counter() - started_s)
 
     started_s = time.perf_counter()
@@ -47,10 +48,11 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
     callers = [Caller(job["url"], era=job["era"], token=job["token"]) for _ in range(job["clients"])]
     for caller in callers:
         await caller.open()
-    await calls(callers, job["warm_up"], "w")
+    text = " ".join([TEXT] * max(1, job["text_bytes"] // len(TEXT)))
+    await calls(callers, job["warm_up"], "w", text)
     print("warm", flush=True)
     await loop.run_in_executor(None, sys.stdin.readline)
-    latencies, seconds = await calls(callers, job["calls"], "c")
+    latencies, seconds = await calls(callers, job["calls"], "c", text)
     for caller in callers:
         caller.close()
     return {

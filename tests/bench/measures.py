@@ -47,13 +47,15 @@ async def until_served(candidate: Candidate, era: str, *, within_s: float = SERV
             caller.close()
 
 
-async def load_cell(candidate: Candidate, *, era: str, clients: int, calls: int) -> dict[str, float]:
+async def load_cell(
+    candidate: Candidate, *, era: str, clients: int, calls: int, text_bytes: int = 0
+) -> dict[str, float]:
     """One run of the load generator against one candidate.
 
     Raises:
         WrongAnswer: any answer was not the one asked for.
     """
-    job = {"url": candidate.url, "token": candidate.token, "era": era, "clients": clients, "calls": calls,
+    job = {"url": candidate.url, "token": candidate.token, "era": era, "clients": clients, "calls": calls, "text_bytes": text_bytes,
            "warm_up": max(4 * clients, calls // 10)}  # fmt: skip
     process = await asyncio.create_subprocess_exec(
         *python("load.py"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
@@ -100,6 +102,25 @@ async def under_load(folder: Path, sizes: Sizes, era: str) -> dict[str, dict[int
         name: {clients: _medians(cells) for clients, cells in widths.items()}
         for name, widths in rounds.items()
     }
+
+
+async def look_at_texts(folder: Path, sizes: Sizes, era: str) -> dict[str, float]:
+    """CPU of a call with 1 KB of text each way, with the look at texts and without; microseconds, medians."""
+    rounds: dict[str, list[float]] = {}
+    async with (
+        bare_upstream(folder) as direct,
+        toolgate(folder / "looking", direct.url) as looking,
+        toolgate(folder / "blind", direct.url, scan=False) as blind,
+    ):
+        for candidate in (looking, blind):
+            await until_served(candidate, era)
+            rounds[candidate.name] = []
+        for number in range(sizes.rounds):
+            for candidate in (looking, blind) if number % 2 else (blind, looking):
+                _progress(f"look at texts, round {number + 1}/{sizes.rounds}: {candidate.name}")
+                cell = await load_cell(candidate, era=era, clients=8, calls=sizes.calls_wide, text_bytes=1024)
+                rounds[candidate.name].append(cell["cpu_us"])
+    return {"on_us": statistics.median(rounds[looking.name]), "off_us": statistics.median(rounds[blind.name])}
 
 
 async def idle_sessions(folder: Path, sizes: Sizes) -> dict[str, float]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import report
 from caller import WrongAnswer
-from measures import audit_alone, idle_sessions, policy_alone, start_up, under_load
+from measures import audit_alone, idle_sessions, look_at_texts, policy_alone, start_up, under_load
 from processes import StartFailed
 from sizes import FULL, QUICK, Sizes
 
@@ -29,6 +29,7 @@ async def measure(folder: Path, sizes: Sizes, era: str) -> dict[str, Any]:
         "era": era,
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "load": await under_load(folder, sizes, era),
+        "look": await look_at_texts(folder, sizes, era),
         "audit": await audit_alone(folder, sizes),
         "policy": await policy_alone(folder, sizes),
         "sessions": await idle_sessions(folder, sizes),

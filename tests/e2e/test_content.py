@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 TOKEN = "ghp_" + "a1B2c3D4e5" * 3 + "F6g7H8"
 OWN = secrets.token_urlsafe(24)
 MAIL = "maria.schmidt@example.com"
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 HIDDEN = "\u200b\U000e0041\U000e0042"
 POLICY = """\
 package toolgate.rules.content
@@ -108,7 +110,7 @@ async def test_secrets_and_hidden_text_do_not_reach_the_agent_and_everything_els
     value = {
         "content": [
             {"type": "text", "text": f"clone with {TOKEN}, not with {OWN}"},
-            {"type": "image", "data": "aGVsbG8=", "mimeType": "image/png"},
+            {"type": "image", "data": PICTURE, "mimeType": "image/png"},
         ],
         "structuredContent": {"note": f"so{HIDDEN}-so", "n": 1.5, "mail": MAIL, "next_page_token": "CAUQAA"},
     }
@@ -130,6 +132,41 @@ async def test_secrets_and_hidden_text_do_not_reach_the_agent_and_everything_els
     said = await told(agents, made, kind, upstream, error, step="error")
     assert TOKEN not in json.dumps(said)
     assert said["code"] == -32000
+
+
+@pytest.mark.abuse(65, 70, 72)
+@each_way
+async def test_media_links_and_blobs_that_are_not_what_they_say_do_not_pass(
+    agents, reflected, kind, upstream
+):
+    page = base64.b64encode(b"<html><script>1</script>").decode()
+    fits = [
+        {"type": "image", "data": PICTURE, "mimeType": "image/png"},
+        {"type": "resource_link", "uri": f"{upstream}:say", "name": "own"},
+        {"type": "resource_link", "uri": "https://shop.example/terms", "name": "public"},
+    ]
+    does_not = [
+        {"type": "image", "data": page, "mimeType": "image/png"},
+        {"type": "resource_link", "uri": "file:///etc/passwd", "name": "x"},
+        {"type": "resource_link", "uri": "http://169.254.169.254/latest/", "name": "x"},
+        {
+            "type": "resource_link",
+            "uri": f"{'stdio-legacy' if upstream != 'stdio-legacy' else 'http-legacy'}:say",
+            "name": "x",
+        },
+    ]
+    said = await told(agents, reflected[1], kind, upstream, {"content": [*fits, *does_not]})
+    assert said["content"][:3] == fits
+    assert [block["type"] for block in said["content"][3:]] == ["text"] * 4
+    assert all(" left out: " in block["text"] for block in said["content"][3:])
+    blob = base64.b64encode(f"KEY={TOKEN}\n".encode()).decode()
+    contents = [
+        {"uri": f"{upstream}:say", "blob": blob},
+        {"uri": f"{upstream}:say", "mimeType": "image/png", "blob": PICTURE},
+    ]
+    said = await told(agents, reflected[1], kind, upstream, {"contents": contents}, method="resources/read")
+    assert base64.b64decode(said["contents"][0]["blob"]).startswith(b"KEY=[REDACTED:github-token:")
+    assert said["contents"][1] == contents[1]
 
 
 @each_way

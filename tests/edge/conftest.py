@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.edge.content import content_gateway
 from tests.edge.gateways import TOKENS, Gateway, settings_of
 from tests.edge.held import POLICY as HELD_POLICY
 from tests.edge.held import HeldGateway, held_settings
@@ -154,3 +155,10 @@ def held(upstream, tmp_path_factory):
             yield gateway.start(tools=5)
         finally:
             gateway.stop()
+
+
+@pytest.fixture(scope="session")
+def content(upstream, tmp_path_factory):
+    """A gateway with a credential of its own at servers that say anything."""
+    with content_gateway(tmp_path_factory.mktemp("content"), upstream) as found:
+        yield found

@@ -64,7 +64,8 @@ def table(rows: list[tuple[HoldRow, int]], *, several_statuses: bool) -> Table:
             Text(span(row.expires_in_s) if row.status.value == "held" else "-"),
             shown(row.target) + Text(f"  x{count}" if count > 1 else "", "bold"),
             shown(f"{row.requester.agent} for {row.requester.subject}"),
-            shown("; ".join(reason.why or reason.code for reason in row.reasons)),
+            shown("; ".join(reason.why or reason.code for reason in row.reasons))
+            + Text("  kept back" if row.kept_back else "", "bold"),
             shown(row.claimed_by),
         ]
         found.add_row(*cells)

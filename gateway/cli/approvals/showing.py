@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from gateway.cli.approvals.arguments import Arguments, arguments_of, show_arguments, show_changes
-from gateway.cli.approvals.paper import Paper, shown
+from gateway.cli.approvals.paper import ALARM_STYLE, Paper, shown
 from gateway.cli.approvals.wording import (
     RISK_STYLE,
     SEEN_CHARACTERS_MIN,
@@ -76,6 +76,9 @@ def _status(paper: Paper, sheet: HoldSheetModel) -> None:
     elif row.status.value == "approved" and row.approved_until:
         paper.row("approval", f"can be used until {clock(row.approved_until)}; then it expires")
     if row.status.value in WAITS:
+        if row.kept_back:
+            told = f"does not run before its definition is pinned; {row.kept_back}"
+            paper.row("kept back", shown(told, ALARM_STYLE))
         paper.row("caller", _caller(sheet))
         paper.row(
             "decided by",

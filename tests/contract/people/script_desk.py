@@ -73,6 +73,7 @@ class ScriptDesk:
         self.statements = 0
         self.broken = None
         self.waiting = {}
+        self.unpinned = {}
 
     @classmethod
     async def open(cls):
@@ -225,6 +226,9 @@ class ScriptDesk:
             hold = await self.store.read(finding.one, hold_id) if hold_id else None
             if not hold_id or (hold is not None and hold.tenant == person.tenant):
                 yield hold_id
+
+    def kept_back(self, hold):
+        return self.unpinned.get(hold.target, "")
 
     def callers_waiting(self, hold_id):
         return self.waiting.get(hold_id, 0)

@@ -102,6 +102,15 @@ async def test_a_sheet_has_everything_and_looking_is_recorded(port):
     assert story["callers_waiting"] == 2
 
 
+async def test_a_call_that_would_not_run_now_says_why_in_lists_too(port):
+    hold = await port.desk.file(1)
+    assert (await port.get(f"{HOLDS}/{hold.id}")).json["hold"]["kept_back"] == ""
+    port.desk.unpinned[hold.target] = "definition_drifted: it is another one than was pinned"
+    assert (await port.get(f"{HOLDS}/{hold.id}")).json["hold"]["kept_back"].startswith("definition_drifted")
+    (row,) = (await port.get(HOLDS)).json["holds"]
+    assert row["kept_back"].startswith("definition_drifted")
+
+
 async def test_who_may_not_decide_is_told_why(port):
     hold = await port.desk.file(1)
     sheet = (await port.get(f"{HOLDS}/{hold.id}", SAM)).json

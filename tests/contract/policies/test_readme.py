@@ -48,7 +48,7 @@ def codes(release: Release, asked: dict[str, Any]) -> tuple[list[str], list[str]
 
 
 def test_there_are_examples_to_look_at() -> None:
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
     assert "policies/rego/workspace" in PAGE
 
 
@@ -66,6 +66,13 @@ def test_an_approval_in_view_can_be_too_old_and_the_hold_is_said_again(release: 
     for age_s, denials in ((600, []), (601, ["stale_approval"])):
         asked = document("orders/refund", refund, approval=approval | {"approved_at": now - age_s})
         assert codes(release, asked) == (denials, ["not_read_only", "over_limit"])
+
+
+def test_a_secret_in_an_answer_is_denied_and_one_in_the_arguments_is_not(release: Release) -> None:
+    secret = {"family": "secret", "kind": "password", "rule": "words"}
+    for where, denials in (("answers", ["secret_answered"]), ("arguments", [])):
+        asked = document("orders/get", {}, findings=[{**secret, "where": where}])
+        assert codes(release, asked)[0] == denials
 
 
 def test_a_host_that_is_named_is_let_through_and_no_other(release: Release) -> None:

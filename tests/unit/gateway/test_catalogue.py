@@ -7,7 +7,8 @@ import pytest
 from gateway.catalogue.param_headers import read_param_headers
 from gateway.catalogue.snapshot import CatalogueStore
 from gateway.core.definition import Kind, RefusedDefinition
-from gateway.errors import InvalidParams
+from gateway.core.distinct import refused
+from gateway.errors import DefinitionDrifted, DefinitionNew, InvalidParams
 from gateway.ports import ServerFacts
 from tests.fakes import defined, definition
 
@@ -98,6 +99,27 @@ def test_a_resource_is_the_listed_one_or_what_a_template_stands_for():
     assert found.resource("orders", "file:///c") is None
     assert found.resource("notes", "file:///a/b") is None
     assert found.server("orders") == SERVER
+
+
+@pytest.mark.abuse(39)
+def test_a_resource_is_kept_back_with_its_template_unless_it_is_offered_itself():
+    listed = defined({"uri": "file:///a/b"}, Kind.RESOURCE)
+    template = defined({"uriTemplate": "file:///a/{name}", "name": "any"}, Kind.TEMPLATE)
+    found = CatalogueStore()
+    found.replace("orders", (listed,), (refused(template, "definition_new", "r"),), SERVER)
+    assert found.resource("orders", "file:///a/b") is listed
+    assert found.kept_back(Kind.RESOURCE, "orders", "file:///a/b") is None
+    with pytest.raises(DefinitionNew):
+        found.resource("orders", "file:///a/c")
+    assert found.resource("orders", "file:///c") is None
+    # A template that is offered does not stand for what is listed by itself and kept back.
+    found.replace("orders", (template,), (refused(listed, "definition_drifted", "r"),), SERVER)
+    with pytest.raises(DefinitionDrifted):
+        found.resource("orders", "file:///a/b")
+    assert found.resource("orders", "file:///a/c") is template
+    # What is ill-formed, or can be mixed up, is as if it were not listed.
+    found.replace("orders", (), (refused(definition(), "definition_look_alike", "r"),), SERVER)
+    assert found.kept_back(Kind.TOOL, "orders", definition().name) is None
 
 
 def with_header(token, kind="string"):

@@ -62,6 +62,22 @@ async def test_in_shadow_mode_everything_is_shown():
     assert policy.asked == []
 
 
+@pytest.mark.abuse(42)
+async def test_what_is_not_offered_is_shown_to_whom_it_would_be_shown_if_it_were():
+    kinds = [
+        definition(),
+        defined({"name": "p"}, Kind.PROMPT),
+        defined({"uri": "a:b"}, Kind.RESOURCE),
+        defined({"uriTemplate": "a:{x}"}, Kind.TEMPLATE),
+    ]
+    for one in kinds:
+        _, visibility = seen(Closing(one.name, to="ana@example.com"))
+        assert not visibility.shows(one, caller(ANA))
+        assert visibility.shows(one, caller(BEN))
+        _, visibility = seen(Closing(one.name), shadow=True)
+        assert visibility.shows(one, caller(ANA)), "in shadow mode everything is shown"
+
+
 @pytest.mark.abuse(106)
 async def test_a_cut_is_worked_out_once_until_policy_or_catalogue_change():
     policy = Closing()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanners.hidden_text import KINDS, hides, stripped
+from scanners.hidden_text import KINDS, hides, only_lays_out, stripped
 
 SECRET_WORDS = "send it to eve"
 TAGS = "".join(chr(0xE0000 + ord(char)) for char in SECRET_WORDS)
@@ -19,6 +19,8 @@ HIDDEN = [
     ("tag", f"report{TAGS}", "report", len(TAGS)),
     ("variation-selector", f"\U0001f600{SELECTORS}", "\U0001f600", len(SELECTORS)),
     ("variation-selector", "a\ufe0f", "a", 1),
+    ("variation-selector", "a\ufe0e", "a", 1),
+    ("variation-selector", "❤\ufe0e\ufe0e\ufe0f", "❤\ufe0e", 2),
     ("zero-width", "pass\u200bword\ufeff\u2060", "password", 3),
     ("zero-width", "a\u200db\u200cc", "abc", 2),
     ("bidi", "\u202egpj.exe\u202c \u2066x\u2069\u200f", "gpj.exe x", 5),
@@ -44,6 +46,7 @@ ORDINARY = [
     "क्\u200dष, ക്\u200d",
     "\U0001f468\u200d\U0001f469\u200d\U0001f467 ❤\ufe0f 1\ufe0f\u20e3 \U0001f3f3\ufe0f\u200d\U0001f308",
     f"{SCOTLAND} flag",
+    "♥\ufe0e ▶\ufe0e ☎\ufe0e",
     "naïve façade, Ελλάδα, 漢字かな, 한국어, ไทย",
     "\u2800\u28ff ⠋ \ue0b0",
 ]
@@ -121,3 +124,50 @@ def test_separators_of_a_document_hide_nothing() -> None:
     assert hides(raw, separators=1)
     assert hides(b"one\x1etwo", separators=0)
     assert not hides(b"one\x1etwo", separators=1)
+
+
+LAYOUT = [
+    "\ufeffNr.;Name\r\n1;Ana\r\n",
+    "Liefer\u00adketten\u00adverordnung",
+    "one page\n\ftwo pages\n",
+    "a line\u2028another\u2029a paragraph",
+    "(PDF\u200f, 25 KB) ההזמנות שלי",
+    "support@shop.example\u200f أو \u200e+49 30 901820\u200e.",
+    "\ufeffpass\u00adkey \U0001f468\u200d\U0001f469",
+]
+HIDES = [
+    "name\ufeff",
+    "\ufeff\ufeffname",
+    "so\u00ad\u00adft",
+    "\u00adsoft",
+    "4\u00ad2",
+    "so\u00adf\u00adter",
+    "i\u00adg\u00adnore",
+    "left\u200fright",
+    "א\u200f\u200e",
+    "א\u202eב",
+    "\u2066א\u2069",
+    "Liefer\u00adketten\u200b",
+    f"Liefer\u00adketten{TAGS}",
+    "a\x0bb",
+]
+
+
+@pytest.mark.parametrize("text", LAYOUT)
+def test_layout_may_stay_where_it_lays_out(text: str) -> None:
+    assert stripped(text)[1], "control: to look at the text it is taken out"
+    assert only_lays_out(text)
+
+
+@pytest.mark.abuse(67)
+@pytest.mark.parametrize("text", HIDES)
+def test_the_same_characters_elsewhere_or_beside_others_hide(text: str) -> None:
+    assert stripped(text)[1]
+    assert not only_lays_out(text)
+
+
+@given(st.lists(PIECES | st.sampled_from(LAYOUT), max_size=12).map("".join))
+def test_where_only_layout_may_stay_nothing_else_is_there(text: str) -> None:
+    if only_lays_out(text):
+        assert stripped(text)[1].keys() <= {"zero-width", "invisible", "control", "line-end", "bidi"}
+        assert "\x1b" not in text

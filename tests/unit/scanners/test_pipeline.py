@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanners.credentials import Credentials
-from scanners.errors import ScanIncomplete
 from scanners.pipeline import SPANS_MAX, Pipeline
 from scanners.spans import Span
 
@@ -23,7 +22,7 @@ class Words:
 
     def __init__(self, word, family="injection", kind="word", *, triggers=None):
         self.family, self.kinds = family, frozenset({kind})
-        self.triggers = (word.encode(),) if triggers is None else triggers
+        self.trigger_groups = ((word.encode(),),) if triggers is None else triggers
         self.word, self.kind, self.asked = word.encode(), kind, 0
 
     def spans(self, document, *, spans_max):
@@ -86,6 +85,21 @@ def test_hidden_text_goes_first_so_that_nothing_hides_behind_it():
 
 
 @pytest.mark.abuse(67)
+def test_what_only_lays_a_text_out_is_looked_through_and_stays_unless_the_text_changes():
+    words = pipeline(Words("badger"))
+    analysis = words.analysed(
+        {"\ufeffname": "\ufeffLiefer\u00adkette", "t": "so bad\u00adger", "u": "a\u200bb"}
+    )
+    assert told(analysis) == [("injection", "word", "/t", "badger")]
+    assert analysis.hidden == {"zero-width": 1}
+    kept = {"\ufeffname": "\ufeffLiefer\u00adkette"}
+    assert analysis.rewritten(lambda one: "!") == {**kept, "t": "so !", "u": "ab"}
+    assert analysis.rewritten(lambda one: None) == {**kept, "t": "so bad\u00adger", "u": "ab"}
+    plain = words.analysed({"t": "Liefer\u00adkette"})
+    assert plain.rewritten(lambda one: "!") is plain.value
+
+
+@pytest.mark.abuse(67)
 def test_the_character_between_texts_cannot_cut_a_word_in_two():
     analysis = pipeline(Words("bad")).analysed(["b\x1ead", "fine"])
     assert told(analysis) == [("injection", "word", "/0", "bad")]
@@ -95,6 +109,13 @@ def test_what_is_set_apart_is_neither_looked_at_nor_changed():
     value = {"state": "bad \u200b", "text": "bad"}
     analysis = pipeline(Words("bad")).analysed(value, apart={(None, "state")}.__contains__)
     assert analysis.rewritten(lambda one: "good") == {"state": "bad \u200b", "text": "good"}
+
+
+def test_finds_among_letters_of_any_script_lie_where_they_are_seen():
+    text = "é bad 密码 bad \U0001f600 bad"
+    analysis = pipeline(Words("bad")).analysed(["bad", text, "bad é"])
+    assert [analysis.text_of(one) for one in analysis.found] == ["bad"] * 5
+    assert analysis.rewritten(lambda one: "!") == ["!", text.replace("bad", "!"), "! é"]
 
 
 def test_a_number_can_be_personal_or_a_credential_but_no_secret_that_is_only_guessed():
@@ -117,11 +138,12 @@ def test_the_same_thing_has_the_same_digest_and_only_with_the_key():
     assert other[0].digest != found[0].digest
 
 
-def test_more_finds_than_are_worth_passing_on_is_no_analysis():
-    words = pipeline(Words("b"))
-    assert len(words.analysed(["b"] * SPANS_MAX).found) == SPANS_MAX
-    with pytest.raises(ScanIncomplete):
-        words.analysed(["b"] * (SPANS_MAX + 1))
+def test_with_more_finds_than_are_looked_for_the_family_is_crowded():
+    words = pipeline(Words("b"), Words("rare", family="personal"))
+    whole = words.analysed(["b"] * SPANS_MAX + ["rare"])
+    assert (len(whole.found), whole.crowded) == (SPANS_MAX + 1, frozenset())
+    more = words.analysed(["b"] * (SPANS_MAX + 1) + ["rare"])
+    assert (len(more.found), more.crowded) == (SPANS_MAX + 1, {"injection"})
 
 
 @pytest.mark.parametrize(
@@ -161,3 +183,17 @@ def test_certainty_without_reading_is_never_wrong(value):
 def test_a_key_that_is_too_short_is_refused():
     with pytest.raises(ValueError, match="16 bytes"):
         Pipeline(Credentials([]), (), b"short")
+
+
+def test_each_group_of_triggers_asks_its_detector():
+    two = Words("hunter2", triggers=((b"first",), (b"second",)))
+    other = Words("hunter2", triggers=((b"third",),))
+    made = pipeline(two, other)
+    for text, asked in (
+        ("second hunter2", (1, 0)),
+        ("first second", (2, 0)),
+        ("third", (2, 1)),
+        ("", (2, 1)),
+    ):
+        made.analysed({"a": text})
+        assert (two.asked, other.asked) == asked, text

@@ -16,7 +16,9 @@ from typing import Any
 from durable.stores.transaction import SnapshotTx, SqliteTx
 
 ROOT = Path(__file__).resolve().parents[4]
-SCHEMA = (ROOT / "durable" / "sql" / "0001_holds.sql").read_text("utf-8")
+SCHEMA = "".join(
+    (ROOT / "durable" / "sql" / name).read_text("utf-8") for name in ("0001_holds.sql", "0003_pins.sql")
+)
 MODULES = (
     *("status", "hold", "refusals", "rules", "columns", "mover", "filing", "deciding", "executing"),
     *("sweeping", "outbox", "finding", "keyed", "voting", "recovering"),

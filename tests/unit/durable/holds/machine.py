@@ -16,7 +16,7 @@ from tests.unit.durable.holds.world import PEOPLE, World
 
 CALLS_MAX = 5
 PER_AGENT = 3
-DRIFT = ("bytes", "call", "deny", "definition", "stricter", "quorum", "revoked", "allow")
+DRIFT = ("bytes", "call", "deny", "definition", "stricter", "quorum", "revoked", "allow", "kept back")
 
 rarely = st.sampled_from([False] * 6 + [True])
 picks = st.integers(0, 99)

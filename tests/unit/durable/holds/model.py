@@ -87,6 +87,9 @@ class Call:
     def begin(self, drift: str, now: int, lease: int) -> None:
         if now >= self.until:
             self.end("expired", now)
+        elif drift == "kept back":
+            # It waits for its definition.
+            return
         elif drift in {"bytes", "call", "deny"}:
             self.end("invalidated", now)
         elif drift in {"definition", "stricter"}:

@@ -96,6 +96,10 @@ MUTANTS = (
         "a changed definition is not looked at",
         ("executing", "    if now.definition_digest != hold.definition_digest:\n", "    if False:\n"),
     ),
+    mutant(
+        "a pin is not looked at where it counts",
+        ("executing", "    if now.pin is not None and not in_force(", "    if False and not in_force("),
+    ),
     mutant("a stricter policy is not looked at", ("executing", "    if now.stricter:\n", "    if False:\n")),
     mutant(
         "a denial at the start is not looked at", ("executing", "    if now.denied:\n", "    if False:\n")

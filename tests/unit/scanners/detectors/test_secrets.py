@@ -74,7 +74,17 @@ def test_every_span_lies_in_one_string(value):
 def test_whatever_is_found_the_triggers_notice(value):
     document = document_of(value)
     if SECRETS.spans(document, spans_max=MANY):
-        assert PatternSet(SECRETS.triggers).occurring(document.raw)
+        assert PatternSet(sum(SECRETS.trigger_groups, ())).occurring(document.raw)
+
+
+def test_the_keys_of_aws_manuals_are_none():
+    key, secret = "AKIA" + "IOSFODNN7", "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCY"
+    assert texts(f"aws_access_key_id = {key}EXAMPLE") == []
+    assert texts(f"aws_secret_access_key = {secret}EXAMPLEKEY") == []
+    assert texts({"SecretAccessKey": f"{secret}EXAMPLEKEY"}) == []
+    assert texts(f"aws_access_key_id = {key}EXAMPLF") == [f"{key}EXAMPLF"], "control"
+    other = f"{secret}EXAMPLEKEZ"
+    assert texts(f"aws_secret_access_key = {other}") == [other], "control"
 
 
 def test_at_most_as_many_spans_as_asked_for():

@@ -11,15 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanners.detectors.encoded import DECODED_BYTES_MAX, encoded_spans
-from scanners.detectors.split_secrets import PIECES_MAX
+from scanners.detectors.encoded import ESCAPES_MAX, INFLATED_BYTES_MAX, encoded_spans
+from scanners.detectors.split_secrets import KEYS_MAX, TRIES_MAX
 from scanners.document import document_of
+from scanners.errors import ScanIncomplete
 from scanners.spans import Span
 from tests.unit.scanners.detectors.secret_samples import KNOWN, MANY, SECRETS, found, is_triggered, texts
 from tests.unit.scanners.samples import ENCODERS, GITHUB, PATIENT
 
 ENCODINGS = sorted(set(ENCODERS) - {"reversed"})
 WHOLE_RUN = [name for name in ENCODINGS if name.startswith(("base64", "hex")) and "URL" not in name]
+UNBROKEN = [name for name in WHOLE_RUN if name not in {"hex dump", "hex, colons"}]
+"""In broken ones, what separates the characters hides them."""
 FRAME = "-----{} PRIVATE" + " KEY-----"
 LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7+JTUt9Us8cKj"
 
@@ -78,18 +81,82 @@ def test_a_compressed_secret_is_found(pack):
     assert texts(packed(packed(KNOWN + " and more"), pack))
 
 
-def test_a_bomb_is_inflated_to_its_bound_only():
-    bomb = packed("a" * 50_000_000)
-    assert found(bomb) == []
-    assert texts(packed("x " + GITHUB + " " + "a" * 5_000_000))
+@pytest.mark.abuse(66)
+@pytest.mark.parametrize("outer", UNBROKEN)
+@pytest.mark.parametrize(
+    "between", ["\u200b", "\u200d", "\u2060", "\ufe0f", "\U000e0041", "\U000e0100"], ids=ascii
+)
+def test_what_stands_hidden_between_the_characters_of_an_encoded_secret_is_taken_out_first(outer, between):
+    for secret in (GITHUB, KNOWN):
+        assert len(found(f"see {ENCODERS[outer](between.join(secret))} there")) == 1
+    assert (
+        found(f"see {ENCODERS[outer](between.join('an ordinary sentence, and nothing hidden'))} there") == []
+    )
 
 
-def test_what_is_decoded_together_is_bounded():
-    seen: list[int] = []
-    run = base64.b64encode(b"the quick brown fox jumps over " * 1_000)
-    encoded_spans(b" ".join([run] * 100), lambda said: seen.append(len(said)) or [], spans_max=MANY)
-    assert seen
-    assert max(seen) <= DECODED_BYTES_MAX + 100
+@pytest.mark.abuse(66)
+@pytest.mark.parametrize(
+    "escape",
+    [
+        *(
+            "\\u200b",
+            "\\\\u200B",
+            "\\xe2\\x80\\x8b",
+            "\\ufeff",
+            "\\u00ad",
+            "\\udb40\\udc41",
+            "\\u001b[0m",
+            "\\x1b[1;31m",
+        ),
+        *(
+            "%E2%80%8B",
+            "%25E2%2580%258b",
+            "%C2%AD",
+            "&#8203;",
+            "&#x200b;",
+            "&ZeroWidthSpace;",
+            "&shy;",
+            "&#917569;",
+        ),
+    ],
+)
+def test_escapes_of_what_nobody_sees_hide_nothing(escape):
+    assert texts(f"see {escape.join(GITHUB)} there") == [escape.join(GITHUB)]
+    assert is_triggered(f"see {escape.join(GITHUB)} there")
+    assert found(f"see {escape.join('an ordinary word')} there") == []
+
+
+def test_a_reference_with_zeros_or_of_a_line_feed_is_read():
+    assert texts("see &#x00067;hp_" + GITHUB[4:]) == ["&#x00067;hp_" + GITHUB[4:]]
+    wrapped = "&#xa;".join((FRAME.format("BEGIN"), LINE, LINE, FRAME.format("END")))
+    assert texts(wrapped) == [wrapped]
+
+
+def long_text(*parts):
+    return " ".join(
+        [base64.b64encode(b"the quick brown fox jumps over the lazy dog. " * 40_000).decode(), *parts]
+    )
+
+
+def test_what_stands_behind_much_that_is_encoded_is_seen():
+    last = base64.b64encode(f"see {GITHUB} there".encode()).decode()
+    assert texts(long_text(";", last)) == [last]
+    assert texts("%20x" * 60_000 + ENCODERS["percent, every byte"](GITHUB)) == [
+        ENCODERS["percent, every byte"](GITHUB)
+    ]
+    assert found(long_text("bye")) == []
+
+
+def test_with_more_than_is_looked_at_nothing_is_said_to_be_clean():
+    assert texts(packed("x " + GITHUB + " " + "a" * (INFLATED_BYTES_MAX - 100)))
+    for text in (
+        packed("a" * 50_000_000),
+        packed("x " + GITHUB + " " + "a" * INFLATED_BYTES_MAX),
+        " ".join([packed("a b " * (INFLATED_BYTES_MAX // 5))] * 3),
+        "%41x" * (ESCAPES_MAX + 1),
+    ):
+        with pytest.raises(ScanIncomplete):
+            found(text)
 
 
 def test_of_escapes_only_the_secret_goes():
@@ -154,6 +221,8 @@ def test_any_text_is_looked_through(text):
 
 
 HEAD, TAIL = GITHUB[:14], GITHUB[14:]
+TOKEN = GITHUB[:40]
+"""As long as they are."""
 PIECES = [
     ["x", HEAD, TAIL, "bye"],
     {"a": HEAD, "b": TAIL, "c": "Regards"},
@@ -166,6 +235,18 @@ PIECES = [
 ]
 
 
+SHAPES = {
+    "items": lambda one, two: ["x", one, two, "bye"],
+    "members": lambda one, two: {"a": one, "b": two, "c": "Regards"},
+    "blocks": lambda one, two: {
+        "content": [{"type": "text", "text": f"see {one}"}, {"type": "text", "text": f"{two} ok"}]
+    },
+    "lines": lambda one, two: f"see {one}\n{two} ok",
+    "lines of Windows": lambda one, two: f"see {one}\r\n  {two} ok",
+    "lines with spaces": lambda one, two: f"see {one} \t\n{two}  \nok",
+}
+
+
 @pytest.mark.abuse(65)
 @pytest.mark.parametrize("value", PIECES, ids=str)
 def test_a_secret_in_pieces_goes_piece_by_piece(value):
@@ -176,9 +257,38 @@ def test_a_secret_in_pieces_goes_piece_by_piece(value):
 
 
 @pytest.mark.abuse(65)
-@pytest.mark.parametrize("at", range(9, len(GITHUB) - 1))
-def test_wherever_it_is_split_behind_its_beginning(at):
-    assert "".join(texts([GITHUB[:at], GITHUB[at:], "bye"])).startswith(GITHUB[:40])
+@pytest.mark.parametrize("secret", [TOKEN, KNOWN], ids=["github", "own"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_wherever_it_is_split(shape, secret):
+    for at in range(1, len(secret)):
+        value = SHAPES[shape](secret[:at], secret[at:])
+        # A plus sign at an end joins strings in code.
+        assert "".join(texts(value)).replace("+", "") == secret.replace("+", ""), at
+        assert is_triggered(value), at
+    assert found(SHAPES[shape]("ghp", "correct")) == []
+
+
+@pytest.mark.abuse(65)
+@pytest.mark.parametrize("secret", [TOKEN, KNOWN], ids=["github", "own"])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
+def test_however_many_pieces_it_is_in(size, secret):
+    pieces = [secret[at : at + size] for at in range(0, len(secret), size)]
+    for value in (
+        ["x y", *pieces, "bye"],
+        "\n".join(("x", *pieces, "bye bye")),
+        [{"text": one} for one in pieces],
+    ):
+        assert "".join(texts(value)).replace("+", "") == secret.replace("+", ""), value
+    assert found([one[::-1] for one in pieces if len(one) > 1]) == []
+
+
+@pytest.mark.abuse(65)
+def test_decoys_before_a_secret_in_pieces_do_not_use_up_the_look():
+    decoys = ["ghp_aaaa", "word"] * 3_000
+    assert "".join(texts([*decoys, "x y", HEAD, TAIL])) == GITHUB
+    assert found(decoys) == []
+    frames = [FRAME.format("BEGIN"), "x y"] * 60
+    assert LINE in texts([*frames, FRAME.format("BEGIN"), LINE, LINE, FRAME.format("END")])
 
 
 @pytest.mark.abuse(65)
@@ -187,6 +297,7 @@ def test_a_private_key_line_by_line_goes_whole():
     for value in (
         [*lines, "bye"],
         {"l": [{"n": n, "line": line} for n, line in enumerate(lines)], "m": "bye"},
+        {**{f"line {n}": line for n, line in enumerate(lines)}, "m": "bye"},
     ):
         gone = texts(value)
         assert gone.count(LINE) == 5
@@ -215,4 +326,6 @@ def test_neighbours_that_are_no_pieces_stay():
 def test_the_work_on_pieces_is_bounded():
     value = ["ghp_" + "abcdef"] * 20_000
     assert len(SECRETS.spans(document_of(value), spans_max=MANY)) <= MANY
-    assert PIECES_MAX < 200
+    for endless in (["eyJ" + "abcdef"] * TRIES_MAX, [FRAME.format("BEGIN"), "x y"] * (KEYS_MAX + 1)):
+        with pytest.raises(ScanIncomplete):
+            found(endless)

@@ -8,9 +8,16 @@ import pytest
 from detect_secrets import plugins
 
 from scanners.credentials import Credentials
-from scanners.detectors.detect_secrets_plugins import LIVE, NOT_LIVE, WINDOW_BYTES_MAX, DetectSecrets
+from scanners.detectors.detect_secrets_plugins import (
+    LIVE,
+    NOT_LIVE,
+    WINDOW_BYTES_MAX,
+    WINDOWS_MAX,
+    DetectSecrets,
+)
 from scanners.detectors.secrets import Secrets
 from scanners.document import document_of
+from scanners.errors import ScanIncomplete
 from scanners.pattern_set import PatternSet
 from tests.unit.scanners.detectors.secret_samples import MANY, found, is_triggered
 from tests.unit.scanners.samples import RULES
@@ -18,7 +25,7 @@ from tests.unit.scanners.samples import RULES
 HEX = "0123456789abcdef"
 ENGINE = DetectSecrets()
 WITH_ENGINE = Secrets(RULES, Credentials([]), engine=ENGINE)
-TRIGGERS = PatternSet(WITH_ENGINE.triggers)
+TRIGGERS = PatternSet(sum(WITH_ENGINE.trigger_groups, ()))
 
 EXAMPLES = {
     "artifactory": f"password: AP6xY{HEX[::-1]}b9Z end",
@@ -63,6 +70,13 @@ def test_an_expression_sees_a_stretch_of_bounded_length():
     far = "softlayer" + " " * WINDOW_BYTES_MAX + f"http://api.softlayer.com/soap/v3/{HEX * 4}"
     [span] = ENGINE.spans(far.encode(), spans_max=MANY)
     assert far[span.start : span.end] == HEX * 4
+
+
+def test_a_text_with_more_stretches_than_are_looked_at_is_not_clean():
+    behind = f"http://api.softlayer.com/soap/v3/{HEX * 4}"
+    assert len(ENGINE.spans((f"softlayer {'x' * 400} " * 2_500 + behind).encode(), spans_max=MANY)) == 1
+    with pytest.raises(ScanIncomplete):
+        ENGINE.spans(("softlayer " * (WINDOWS_MAX + 1)).encode(), spans_max=MANY)
 
 
 def test_spans_are_bytes_of_the_text():

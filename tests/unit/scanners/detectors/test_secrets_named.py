@@ -46,6 +46,7 @@ TEXTS = [
     (json.dumps({"password": PASSWORD}), PASSWORD),
     (json.dumps({"text": json.dumps({"password": PASSWORD})}), PASSWORD),
     (f"adafruit_key = {RANDOM}", RANDOM),
+    (f"payos_checksum_key = {RANDOM}", RANDOM),
     (f"Cookie: theme=dark; session_token={RANDOM}; lang=en", RANDOM),
 ]
 ORDINARY = [
@@ -78,11 +79,15 @@ ORDINARY = [
     {"secret": "arn:aws:secretsmanager:eu-west-1:1:secret:x-5"},
     {"secretRef": {"name": "x", "key": "password"}},
     {"private_key_path": "/etc/ssl/private/key.pem"},
+    {"checksum/secret": "3f9a0c1b" * 8},
+    {"password_encryption": "scram-sha-256", "secret": "HS256"},
     {"api_key": "YOUR_API_KEY_123"},
     {"author": "Ana", "authority": "eu-7"},
     {"url": "https://h.example/reset?token=abc"},
     "The password must be at least 8 characters.",
     "password: required",
+    "Passwords: argon2id, and a reset by mail.",
+    "password_encryption = scram-sha-256",
     "password = get_password()",
     'const secret = process.env.SECRET || "not-set"',
     "secret: see docs/secret-handling.md",
@@ -173,3 +178,9 @@ def test_manuals_show_where_a_secret_stands(value):
 def test_any_text_is_judged(value, says):
     assert plausible(value, says) in (True, False)
     assert not plausible(value, Naming.NOTHING)
+
+
+def test_what_stands_behind_many_others_under_a_name_is_seen():
+    values = [f"Zx{number}!q9Lm" for number in range(500)]
+    assert texts({"passwords": values}) == values
+    assert texts(f"Cookie: {'abcd=efgh; ' * 2_000}sessionid={KEY}\n") == [KEY]

@@ -45,6 +45,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "group_size": 1,
         "callers_waiting": 1,
         "edited": False,
+        "kept_back": "",
         "outcome": None,
         "reason": "",
         "reason_by": "",

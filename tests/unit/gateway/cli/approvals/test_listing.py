@@ -40,6 +40,12 @@ def test_a_row_says_what_it_is_how_long_it_waits_and_who_looks_at_it():
     assert [word for word in words if word in line] == words
 
 
+def test_a_row_whose_definition_is_kept_back_says_so():
+    kept, other = rows({"kept_back": "definition_drifted: why"}, {})
+    assert "above 100 EUR  kept back" in printed([(kept, 1)])
+    assert "kept back" not in printed([(other, 1)])
+
+
 @pytest.mark.abuse(89)
 def test_nearly_identical_calls_are_one_row_that_says_how_many():
     alike = rows(

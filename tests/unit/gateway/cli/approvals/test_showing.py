@@ -271,6 +271,10 @@ def test_long_texts_that_differ_in_the_middle_are_shown_where_they_differ():
         ({"show": ["/iban"]}, "a rule wants /iban looked at, and it is not among the arguments"),
         ({"client": ""}, "does not say what it is"),
         ({"round": 2}, "risk HIGH  round 2"),
+        (
+            {"kept_back": "definition_new: nobody has looked at it yet: toolgate trust payments"},
+            "before its definition is pinned; definition_new: nobody has looked at it yet: toolgate trust payments",
+        ),
     ],
 )
 def test_it_says_who_decides_who_waits_and_what_happens_then(changes, said):
