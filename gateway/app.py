@@ -124,12 +124,12 @@ class Gateway:
         self._engine = make_engine(configuration)
         self._exit.push_async_callback(self._engine.aclose)
         self._policy = PolicyInForce(self._engine, policy_source(configuration))
+        self._redaction = own_redaction(settings, self._sealing_key)
         self._pool = await self._make_pool()
         loaded = await self._policy.load()
         self._reviewers = reviewer_directory(configuration, local, self._environ)
         await self._trail.append(self._start_record(loaded))
         self._people_url = settings.people.public_url or people_port.url
-        self._redaction = own_redaction(settings, self._sealing_key)
         self._plane = self._agent_plane(agents_port, local)
         counted = await self._store.read(counts)
         await self._serve(agents_port, people_port)
@@ -256,6 +256,7 @@ class Gateway:
             self._background,
             clock=time.monotonic,
             random=secrets.SystemRandom().random,
+            redacted=self._redaction.text,
         )
         self._exit.push_async_callback(pool.aclose)
         return pool

@@ -141,6 +141,14 @@ class Pipeline:
         found = {kind: detector.family for detector in self._detectors for kind in detector.kinds}
         return {**found, CREDENTIAL: SECRET}
 
+    def holds_own(self, data: bytes) -> bool:
+        """Whether one of the gateway's own credentials stands in bytes that are no text.
+
+        Raises:
+            ScanIncomplete: the engine gave up.
+        """
+        return bool(self._credentials.spans(data, spans_max=1))
+
     def nothing_in(self, raw_json: bytes) -> bool:
         """Whether it is certain, without reading the JSON, that nothing is in it. False means: look.
 

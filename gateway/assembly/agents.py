@@ -146,7 +146,7 @@ def agent_plane(
     catalogue.on_change(partial(_offer_changed, streams, holds, parts.background))
     load, task_ids = Load(settings.limits), TaskIds(parts.seal)
     answers = Answers(task_ids)
-    refusals = Refusals(parts.trail)
+    refusals = Refusals(parts.trail, redacted=parts.holds.redaction.text)
     surface = Surface(
         requests=Requests(catalogue, ids, task_ids),
         answers=answers,

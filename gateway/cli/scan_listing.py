@@ -16,6 +16,7 @@ from gateway.core.naming import look_alikes
 from gateway.core.strict_json import read_json
 from gateway.egress import Egress, EgressSettings
 from gateway.errors import GatewayError
+from gateway.redaction import redaction_of
 from gateway.upstream.pool import upstream_for
 from scanners.definitions.characters import shown
 from scanners.definitions.finding import DefinitionFinding, excerpt
@@ -94,6 +95,7 @@ async def _listed(target: Target, egress: Egress, background: Background, *, dea
         background,
         clock=time.monotonic,
         random=secrets.SystemRandom().random,
+        redacted=redaction_of(target.settings.headers.values(), (), secrets.token_bytes(32)).text,
     )
     try:
         await upstream.start(_Nobody())

@@ -13,11 +13,12 @@ import msgspec
 
 from gateway.content.media import closed, opened, why_no_medium
 from gateway.core.content import ContentFinding
-from gateway.core.obligations import DISGUISE, LINK
+from gateway.core.obligations import DISGUISE, LINK, SECRET
 from scanners.document import Leaf, rewritten
+from scanners.finding import CREDENTIAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from gateway.content.resource_links import LinkRules
     from scanners.allowances import Allowance
@@ -32,11 +33,16 @@ DIFFERENCE_RULE: Final = "text-and-data"
 MARKS: Final = (b'"resource', b'"blob"', b'"image"', b'"audio"')
 """One of these stands in the JSON of every value that has more than texts, if it has no ``\\u`` in it."""
 
+_OWN: Final = "a credential of the gateway stands in it"
+
 ASKED_URL: Final[frozenset[Place]] = frozenset({(None, "url")})
 """Of a question by itself: the address that a person is sent to."""
 
+_ODD_BYTES: Final = "surrogateescape"
+ODD_BYTES_IN: Final = 20
+"""In so many characters of a text at most one is none."""
+
 _MEMBERS: Final = ("content", "contents", "messages")
-_NOT_FOR_READING: Final = ("requestState", "nextCursor", "taskId")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +52,7 @@ class Blocks:
     value: Any
     """With texts in place of what was left out, and of base64 that is text; else the given object."""
     apart: frozenset[Place] = frozenset()
-    """Members that are not for reading: media, sealed states, cursors, addresses that a person is sent to."""
+    """Members that are not for reading: media, and other bytes that are no text."""
     finds: tuple[ContentFinding, ...] = ()
     """What does not fit."""
     left_out: bool = False
@@ -63,35 +69,37 @@ class Blocks:
         texts = {}
         for place, (base64, text, codec) in self.opened.items():
             now = _at(value, place)
-            texts[place] = base64 if now == text else closed(str(now).encode(codec, "replace"))
+            texts[place] = base64 if now == text else closed(str(now).encode(codec, _ODD_BYTES))
         return rewritten(value, texts, {})
 
 
-def blocks_of(value: Any, links: LinkRules, allowances: Iterable[Allowance] = ()) -> Blocks:
+def blocks_of(
+    value: Any,
+    links: LinkRules,
+    allowances: Iterable[Allowance] = (),
+    *,
+    holds_own: Callable[[bytes], bool] = lambda _: False,
+) -> Blocks:
     """The blocks of a result, of an error, or of params.
 
     Args:
         value: as it came; not changed.
         links: where its upstream may lead.
         allowances: those that are good for its tool, now.
+        holds_own: whether a credential of the gateway stands in bytes.
     """
     if not isinstance(value, dict):
         return Blocks(value=value)
-    walk = _Walk(links, tuple(allowances))
+    walk = _Walk(links, tuple(allowances), holds_own)
     made = dict(value)
     for member in _MEMBERS:
         if isinstance(value.get(member), list):
             made[member] = [
                 walk.item(member, item, ((None, member), number)) for number, item in enumerate(value[member])
             ]
-    apart = {(None, name) for name in _NOT_FOR_READING} | walk.apart
-    asked = value.get("inputRequests")
-    for key in asked if isinstance(asked, dict) else ():
-        # Judged as it came (gateway/inputs): one with something taken out leads elsewhere.
-        apart.add(((((None, "inputRequests"), key), "params"), "url"))
     return Blocks(
         value=made if walk.changed else value,
-        apart=frozenset(apart),
+        apart=frozenset(walk.apart),
         finds=tuple(walk.finds),
         left_out=walk.left_out,
         allowed=walk.allowed,
@@ -132,8 +140,11 @@ def differences(raw: bytes) -> tuple[ContentFinding, ...]:
 class _Walk:
     """One pass over the blocks of a value."""
 
-    def __init__(self, links: LinkRules, allowances: tuple[Allowance, ...]) -> None:
+    def __init__(
+        self, links: LinkRules, allowances: tuple[Allowance, ...], holds_own: Callable[[bytes], bool]
+    ) -> None:
         self._links = links
+        self._holds_own = holds_own
         self._allowances = allowances
         self.apart: set[Place] = set()
         self.finds: list[ContentFinding] = []
@@ -168,7 +179,10 @@ class _Walk:
             data = block.get("data")
             if not isinstance(data, str):
                 return block
-            why = why_no_medium(block.get("mimeType"), opened(data), wanted=kind)
+            medium = opened(data)
+            if self._holds_own(medium or b""):
+                return self._left_out(kind, _OWN, SECRET, CREDENTIAL, "known", (at, "data"))
+            why = why_no_medium(block.get("mimeType"), medium, wanted=kind)
             if why and not self._is_allowed(MEDIA_RULE, (at, "data")):
                 return self._left_out(kind, why, DISGUISE, MEDIA_KIND, MEDIA_RULE, (at, "data"))
             self.apart.add((at, "data"))
@@ -205,6 +219,9 @@ class _Walk:
             kept = {name: one for name, one in resource.items() if name not in {"blob", "mimeType"}}
             return {**kept, "mimeType": "text/plain", "text": left["text"]}
         text = _text_of(data or b"")
+        if text is None and self._holds_own(data or b""):
+            left = self._left_out("blob", _OWN, SECRET, CREDENTIAL, "known", place)
+            return {"uri": resource.get("uri"), "mimeType": "text/plain", "text": left["text"]}
         if text is None:
             self.apart.add(place)
             return resource
@@ -233,15 +250,19 @@ class _Walk:
 
 
 def _text_of(data: bytes) -> tuple[str, str] | None:
-    """The text that the bytes are, and its encoding; None if they are none."""
-    if b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    """The text that the bytes are, and its encoding; None if they are none.
+
+    A few bytes that are no UTF-8 make no other thing of a text: they come back as they were.
+    """
+    codec = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    if codec == "utf-8" and b"\0" in data:
         return None
-    for codec in ("utf-8", "utf-16") if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8",):
-        try:
-            return data.decode(codec), codec
-        except UnicodeDecodeError:
-            continue
-    return None
+    try:
+        text = data.decode(codec, _ODD_BYTES if codec == "utf-8" else "strict")
+    except UnicodeDecodeError:
+        return None
+    odd = sum("\udc80" <= char <= "\udcff" or (char < " " and char not in "\t\r\n\f") for char in text)
+    return (text, codec) if odd * ODD_BYTES_IN <= len(text) else None
 
 
 def _at(value: Any, place: Place) -> Any:

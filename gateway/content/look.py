@@ -51,6 +51,8 @@ class Job:
     """By text, what stands for it; a text without one becomes a marker. None: tell which are wanted."""
     apart: frozenset[Place] = frozenset()
     """Members that are not for reading, besides those of blocks."""
+    nonce: str = ""
+    """What nobody can foresee; see ``treated``."""
 
 
 def nothing_in(pipeline: Pipeline, job: Job) -> bool:
@@ -73,9 +75,13 @@ class Look:
         Raises:
             ScanIncomplete: it could not be read to its end, or more was found than is worth passing on.
         """
-        self._treatment = job.treatment
+        self._treatment, self._nonce = job.treatment, job.nonce
         value = read_exact(job.raw)
-        blocks = Blocks(value=value) if job.links is None else blocks_of(value, job.links, job.allowances)
+        blocks = (
+            Blocks(value=value)
+            if job.links is None
+            else blocks_of(value, job.links, job.allowances, holds_own=pipeline.holds_own)
+        )
         apart = blocks.apart | job.apart
         self._blocks = blocks
         self._differences = differences(job.raw) if job.links is not None else ()
@@ -101,6 +107,7 @@ class Look:
             placeholders,
             finds=(*blocks.finds, *self._differences),
             allowed={**blocks.allowed, **self._allowed},
+            nonce=self._nonce,
         )
         # Where only texts in base64 were opened, and nothing was in them, it is as it came, too.
         same = done.value is self._as_it_came or (done.value is blocks.value and not blocks.left_out)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.content.labels import labels_of
-from gateway.content.screening import NO_ANSWERS, kept_back, unshown
+from gateway.content.screening import NO_ANSWERS, kept_back, unshown, words_of
 from gateway.content.sessions import session_of
 from gateway.core.content import NOTHING
 from gateway.errors import ApprovalsUnavailable
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from gateway.core.principal import Caller
     from gateway.ports import Notice, NoticeSink, Reply
 
+
+NOTICES_TOGETHER: Final = 8
+"""Notices of one call that are looked at as one text, and"""
+NOTICE_CHARACTERS: Final = 1_000
+"""how much of each, from its end."""
 
 SCAN_OFF: Final = ("scan_off", "policy wants it looked at, and content.scan is false")
 
@@ -98,8 +104,11 @@ class ContentScreen:
         if sink is None:
             return None
 
+        before: deque[str] = deque(maxlen=NOTICES_TOGETHER)
+
         async def on_notice(notice: Notice) -> None:
-            shown = await self._screening.notice(notice, whose=())
+            shown = await self._screening.notice(notice, tuple(before), whose=())
+            before.append(words_of(notice)[-NOTICE_CHARACTERS:])
             if shown is not None:
                 await sink(shown)
 

@@ -39,12 +39,14 @@ if TYPE_CHECKING:
     from gateway.core.obligations import Treatment
     from gateway.ports import Notice
     from scanners.allowances import Allowance
+    from scanners.document import Place
     from scanners.pipeline import Pipeline
 
     Tokenise = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str]]]
     """Placeholders by text, from the kind of each; a text that gets none becomes a marker."""
 
 
+_PARAMS: Final = dict[str, msgspec.Raw]
 NO_ANSWERS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
@@ -134,6 +136,8 @@ class Screening:
             treatment=treatment,
             allowances=self._allowed(call),
             links=self._links_of(call.upstream),
+            apart=_sealed_later(call, reply),
+            nonce=self._nonce_for(treatment),
         )
         try:
             new, found, problem, _ = await self._looked_at(job, whose=whose, tokenise=tokenise)
@@ -154,18 +158,34 @@ class Screening:
             return kept_back(call, reply, found, "redaction_breaks_schema", broken)
         return Screened(reply=replace(reply, result=new), observations=found)
 
-    async def notice(self, notice: Notice, *, whose: Hashable) -> Notice | None:
-        """Progress or a log message as it passes on; None if it does not."""
+    async def notice(self, notice: Notice, before: tuple[str, ...] = (), *, whose: Hashable) -> Notice | None:
+        """Progress or a log message as it passes on; None if it does not.
+
+        Args:
+            notice: as it came.
+            before: what those before it said, as `words_of` gives it: what is spread over several is found.
+            whose: on whose behalf.
+        """
         raw = msgspec.json.encode(dict(notice.params))
         try:
             new, _, problem, _ = await self._looked_at(Job(raw=raw), whose=whose)
+            if problem:
+                return None
+            shown = notice if new is None else replace(notice, params=msgspec.json.decode(new, type=_PARAMS))
+            words = words_of(shown)
+            if not before or not words:
+                return shown
+            spread = msgspec.json.encode([*before, words])
+            new, _, problem, _ = await self._looked_at(Job(raw=spread), whose=whose)
         except ScanIncomplete:
             return None
         if problem:
             return None
         if new is None:
-            return notice
-        return replace(notice, params=msgspec.json.decode(new, type=dict[str, msgspec.Raw]))
+            return shown
+        # What went before is with the agent already; this piece does not follow.
+        last = msgspec.json.encode(msgspec.json.decode(new)[-1])
+        return replace(shown, params={**shown.params, _member(shown): msgspec.Raw(last)})
 
     async def ask(
         self,
@@ -183,6 +203,7 @@ class Screening:
             allowances=self._allowed(call),
             links=self._links_of(call.upstream),
             apart=ASKED_URL,
+            nonce=self._nonce_for(treatment),
         )
         try:
             new, found, problem, _ = await self._looked_at(job, whose=whose, tokenise=tokenise)
@@ -193,6 +214,9 @@ class Screening:
         shown = ask if new is None else replace(ask, raw=new, params=json.loads(new))
         refused = refusal("content_blocked", f"policy keeps back {problem}") if problem else None
         return ScreenedAsk(ask=shown, observations=found, refused=refused)
+
+    def _nonce_for(self, treatment: Treatment) -> str:
+        return self._new_nonce() if treatment.redact or treatment.tokenise else ""
 
     def _allowed(self, call: Call) -> tuple[Allowance, ...]:
         if not self._allowances:
@@ -219,6 +243,26 @@ class Screening:
         # Placeholders are ours to give, so it is looked at once more with them.
         placeholders = await tokenise(first.wanted)
         return await self._workers.answer(replace(job, placeholders=placeholders), whose=whose)
+
+
+def words_of(notice: Notice) -> str:
+    """What a notice says, if it is one text."""
+    raw = notice.params.get(_member(notice))
+    said = msgspec.json.decode(raw) if raw is not None else None
+    return said if isinstance(said, str) else ""
+
+
+def _member(notice: Notice) -> str:
+    return "message" if notice.method == "notifications/progress" else "data"
+
+
+def _sealed_later(call: Call, reply: Reply) -> frozenset[Place]:
+    """Members that agents get in a sealed form of ours: what a server made for itself to read."""
+    if reply.kind == "input_required":
+        return frozenset({(None, "requestState")})
+    if reply.kind == "task" or (call.method.startswith("tasks/") and call.method != "tasks/result"):
+        return frozenset({(None, "taskId"), ((None, "task"), "taskId")})
+    return frozenset()
 
 
 def _breaks_schema(definition: Definition | None, raw: bytes, new: bytes) -> str:

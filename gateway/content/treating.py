@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -55,6 +57,7 @@ def treated(
     *,
     finds: tuple[ContentFinding, ...] = (),
     allowed: Mapping[str, int] = NONE_ALLOWED,
+    nonce: str = "",
 ) -> Treated:
     """Carry a treatment out.
 
@@ -64,36 +67,59 @@ def treated(
         placeholders: by text, what stands for it in this session; a text without one becomes a marker.
         finds: what was found besides texts.
         allowed: what the operator lets stay, by rule.
+        nonce: nobody can foresee it. Markers of what can be guessed differ with it, so that an agent that
+            has its guesses shown to it, in another answer, does not learn which one is right.
 
     Raises:
         ScanIncomplete: there is more than was looked for of something that would have to be treated.
     """
     if missed := analysis.crowded & _acted_on(treatment):
         raise ScanIncomplete(f"more than {SPANS_MAX} finds of the family {min(missed)} in one value")
-    commands = [one for one in analysis.found if one.family == INJECTION]
+    orders = _Orders(analysis)
 
     def instead(one: Found) -> str | None:
-        if one.family == SECRET or _named(one, treatment.redact):
+        if one.family == SECRET:
             return marker(one.kind, one.digest)
+        if _named(one, treatment.redact):
+            return marker(one.kind, _salted(one.digest, nonce))
         if _named(one, treatment.tokenise):
-            return placeholders.get(analysis.text_of(one)) or marker(one.kind, one.digest)
+            return placeholders.get(analysis.text_of(one)) or marker(one.kind, _salted(one.digest, nonce))
         if one.family != LINK or (one.kind == COMMENT and not taken_out(one)):
             return None
         return neutral(analysis.text_of(one))
 
     def taken_out(one: Found) -> bool:
         # Source text has comments, and an agent that edits it needs them; what gives orders from one goes.
-        if treatment.strip & {"", LINK}:
-            return True
-        return any(
-            order.leaf == one.leaf and order.start < one.end and one.start < order.end for order in commands
-        )
+        return bool(treatment.strip & {"", LINK}) or orders.stand_in(one)
 
     return Treated(
         value=analysis.rewritten(instead),
         observations=observations_of(analysis, finds, allowed),
         blocked=_blocked(analysis, treatment, finds),
     )
+
+
+class _Orders:
+    """Where orders to the model stand, for asking of many places."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self._anywhere = INJECTION in analysis.crowded
+        self._of: dict[int, tuple[list[int], list[int]]] = {}
+        for one in analysis.found:
+            if one.family == INJECTION:
+                starts, ends = self._of.setdefault(one.leaf, ([], []))
+                starts.append(one.start)
+                ends.append(one.end)
+
+    def stand_in(self, one: Found) -> bool:
+        """Whether one of them may stand in that find; where not all were looked for, it may."""
+        starts, ends = self._of.get(one.leaf, ([], []))
+        behind = bisect_left(starts, one.end)
+        return self._anywhere or (behind > 0 and ends[behind - 1] > one.start)
+
+
+def _salted(digest: str, nonce: str) -> str:
+    return hashlib.sha256(f"{nonce}:{digest}".encode()).hexdigest()[: len(digest)] if nonce else digest
 
 
 def without_allowed(

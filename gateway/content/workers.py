@@ -30,8 +30,9 @@ START_DEADLINE_S = 30.0
 class ScanWorker:
     """One process and the pipe to it, started when it is first needed. One thread at a time."""
 
-    def __init__(self, parts: EngineParts, memory_bytes_max: int) -> None:
+    def __init__(self, parts: EngineParts, memory_bytes_max: int, deadline_s: float) -> None:
         """Nothing runs yet."""
+        self._deadline_s = deadline_s
         self._parts = parts
         self._memory_bytes_max = memory_bytes_max
         self._process: BaseProcess | None = None
@@ -48,10 +49,13 @@ class ScanWorker:
                 self._start()
             assert self._pipe is not None
             self._pipe.send(job)
-            answer: Answer = self._pipe.recv()
+            answer: Answer | None = self._pipe.recv() if self._pipe.poll(self._deadline_s) else None
         except (OSError, EOFError, RuntimeError) as error:
             self.close()
             raise ScanIncomplete("the process that looks at large values ended without an answer") from error
+        if answer is None:
+            self.close()
+            raise ScanIncomplete(f"the look at it took longer than {self._deadline_s:g} s")
         return answer
 
     def kill(self) -> None:
@@ -97,12 +101,13 @@ class ScanWorkers:
     def __init__(self, parts: EngineParts, settings: ContentSettings) -> None:
         """Nothing runs until the first large value comes."""
         self._deadline_s = settings.deadline_s
-        self._workers = [ScanWorker(parts, settings.worker_bytes_max) for _ in range(settings.workers)]
+        self._workers = [
+            ScanWorker(parts, settings.worker_bytes_max, settings.deadline_s) for _ in range(settings.workers)
+        ]
         self._idle: asyncio.LifoQueue[ScanWorker] = asyncio.LifoQueue()
         for each in self._workers:
             self._idle.put_nowait(each)
         self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="scan-worker")
-        self._started: set[ScanWorker] = set()
         self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     async def answer(self, job: Job, *, whose: Hashable) -> Answer:
@@ -134,9 +139,8 @@ class ScanWorkers:
                 lent = await self._idle.get()
         except TimeoutError:
             raise ScanIncomplete("everybody who looks at large values was busy") from None
-        # The first look includes the start of the process, which has a deadline of its own.
-        extra_s = 0.0 if lent in self._started else START_DEADLINE_S
-        timer = loop.call_later(self._deadline_s + extra_s, lent.kill)
+        # The worker keeps its own deadline, from when its process is there; this is for one that is stuck.
+        timer = loop.call_later(2 * self._deadline_s + START_DEADLINE_S, lent.kill)
         asked = loop.run_in_executor(self._threads, lent.ask, job)
         asked.add_done_callback(lambda done: self._returned(lent, timer, done))
         # Shielded: a caller that goes away does not free a worker that is still busy.
@@ -144,10 +148,7 @@ class ScanWorkers:
 
     def _returned(self, lent: ScanWorker, timer: asyncio.TimerHandle, done: asyncio.Future[Answer]) -> None:
         timer.cancel()
-        if done.cancelled() or done.exception() is not None:
-            self._started.discard(lent)
-        else:
-            self._started.add(lent)
+        done.cancelled() or done.exception()  # seen, whether anybody waits for it or not
         self._idle.put_nowait(lent)
 
     async def aclose(self) -> None:

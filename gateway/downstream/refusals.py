@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from gateway.core.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.core.principal import Principal
     from gateway.ports import AuditTrail
 
@@ -22,17 +24,18 @@ DETAIL_CHARACTERS_MAX = 200
 class Refusals:
     """Records refusals of the wire and of the envelope."""
 
-    def __init__(self, audit: AuditTrail) -> None:
-        """Take the trail."""
+    def __init__(self, audit: AuditTrail, *, redacted: Callable[[str], str]) -> None:
+        """Take the trail, and what takes secrets out of a sentence: reasons name what was asked for."""
         self._audit = audit
+        self._redacted = redacted
         self._strangers: Counter[str] = Counter()
 
     def record(self, principal: Principal, code: str, reason: str, method: str) -> None:
         """One refusal of an authenticated request."""
         members = {
             "code": code,
-            "reason": reason[:DETAIL_CHARACTERS_MAX],
-            "method": method,
+            "reason": self._redacted(reason)[:DETAIL_CHARACTERS_MAX],
+            "method": self._redacted(method),
             "subject": principal.subject.id,
             "agent": principal.agent,
         }

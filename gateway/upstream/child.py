@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from gateway.errors import UpstreamUnreachable
 from gateway.upstream.lines import LineAssembler
-from gateway.upstream.messages import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gateway.upstream.lines import Overlong
+    from gateway.upstream.party import Party
 
 EOF_GRACE_S = 0.8
 """From the end of its stdin to SIGTERM."""
@@ -58,7 +58,7 @@ class Child(asyncio.SubprocessProtocol):
 
     def __init__(
         self,
-        party: str,
+        party: Party,
         listener: Listener,
         *,
         line_bytes_max: int,
@@ -132,7 +132,7 @@ class Child(asyncio.SubprocessProtocol):
     def last_words(self) -> str:
         """The last line of its stderr."""
         lines = self._stderr.rstrip().rsplit(b"\n", 1)
-        return shown(lines[-1].decode("utf-8", "replace"))
+        return self._party.says(lines[-1].decode("utf-8", "replace"))
 
     def kill(self, cause: str) -> None:
         """End it and its descendants at once."""
@@ -254,4 +254,4 @@ class Child(asyncio.SubprocessProtocol):
             if not line or self._log_lines >= LOG_LINES_MAX:
                 continue
             self._log_lines += 1
-            _LOG.info("%s says: %s", self._party, shown(line.decode("utf-8", "replace")))
+            _LOG.info("%s says: %s", self._party, self._party.says(line.decode("utf-8", "replace")))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.upstream.breaker import Breaker
     from gateway.upstream.link import Link, Peer
     from gateway.upstream.messages import Answer
+    from gateway.upstream.party import Party
     from gateway.upstream.settings import UpstreamSettings
 
 CLOSE_S = 5.0
@@ -60,7 +61,7 @@ class UpstreamConnection:
 
     def __init__(
         self,
-        upstream: str,
+        party: Party,
         link: Link,
         settings: UpstreamSettings,
         background: Background,
@@ -71,8 +72,8 @@ class UpstreamConnection:
         clock: Callable[[], float],
         random: Callable[[], float],
     ) -> None:
-        self._id = upstream
-        self._party = f"upstream {upstream!r}"
+        self._id = party.upstream
+        self._party = party
         self._link = link
         self._settings = settings
         self._background = background

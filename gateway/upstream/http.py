@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.ports import AskSink, NoticeSink, Reply, Send
     from gateway.upstream.link import LinkEvents, Peer
     from gateway.upstream.messages import Answer
+    from gateway.upstream.party import Party
     from gateway.upstream.settings import UpstreamSettings
 
 LISTEN_PAUSE_S = 1.0
@@ -34,7 +35,7 @@ class HttpLink:
 
     def __init__(
         self,
-        upstream: str,
+        party: Party,
         settings: UpstreamSettings,
         egress: Egress,
         background: Background,
@@ -43,7 +44,7 @@ class HttpLink:
         clock: Callable[[], float],
         random: Callable[[], float],
     ) -> None:
-        wire = HttpWire(upstream, settings, egress)
+        wire = HttpWire(party, settings, egress)
         self.party = wire.party
         self._settings = settings
         self._clock = clock

@@ -9,7 +9,7 @@ import yarl
 
 from gateway.egress import Destination
 from gateway.errors import MalformedMessage, UpstreamGarbled, UpstreamGone, UpstreamRefused
-from gateway.upstream.messages import answer_to, read_error, read_off_loop, shown
+from gateway.upstream.messages import answer_to, read_error, read_off_loop
 from gateway.upstream.sse import SseParser
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gateway.egress import Egress, HttpAnswer
     from gateway.upstream.messages import Answer, Message
+    from gateway.upstream.party import Party
     from gateway.upstream.settings import UpstreamSettings
 
     OnMessage = Callable[[Message], Awaitable[None]]
@@ -43,15 +44,15 @@ class StreamPaused(UpstreamGone):
 class HttpWire:
     """The endpoint of one upstream, with its credentials and bounds."""
 
-    def __init__(self, upstream: str, settings: UpstreamSettings, egress: Egress) -> None:
+    def __init__(self, party: Party, settings: UpstreamSettings, egress: Egress) -> None:
         assert settings.url is not None
-        self.party = f"upstream {upstream!r}"
+        self.party = party
         self.settings = settings
         self._egress = egress
         self._numbers = itertools.count(1)
         self._destination = Destination(
             party=self.party,
-            next_step=f"start it, or fix `url` under upstreams.{upstream}",
+            next_step=f"start it, or fix `url` under upstreams.{party.upstream}",
             url=yarl.URL(settings.url),
             headers=dict(settings.headers),
             connect_timeout_s=settings.connect_timeout_s,
@@ -226,7 +227,7 @@ class HttpWire:
             if message is not None and message.error is not None:
                 if message.id == number:
                     return answer_to(number, message, party=self.party, status=status, headers=answer.headers)
-                words = f": {shown(read_error(message.error).message)}"
+                words = f": {self.party.says(read_error(message.error).message)}"
         raise UpstreamRefused(
             f"{self.party} answered HTTP {status}{words}",
             sent=True,
@@ -241,11 +242,13 @@ class HttpWire:
                 sent=True,
                 next_step="check the path in `url`, and whether a login page stands in front of it",
             )
-        what = f"content type {shown(kind, chars_max=60)!r}" if kind else "nothing"
+        what = f"content type {self.party.says(kind, chars_max=60)!r}" if kind else "nothing"
         raise UpstreamGarbled(f"{self.party} answered HTTP {status} with {what}, not with MCP", sent=True)
 
     def _garbled(self, error: MalformedMessage) -> UpstreamGarbled:
-        return UpstreamGarbled(f"{self.party} sent an unusable answer: {error.reason}", sent=True)
+        return UpstreamGarbled(
+            f"{self.party} sent an unusable answer: {self.party.says(error.reason)}", sent=True
+        )
 
     @staticmethod
     def _remedy(status: int) -> str:

@@ -10,13 +10,14 @@ import msgspec
 from gateway.core.definition import Listed
 from gateway.core.strict_json import read_json
 from gateway.errors import InvalidParams, MalformedMessage, UpstreamGarbled, UpstreamRefused
-from gateway.upstream.messages import OFF_LOOP_BYTES, shown
+from gateway.upstream.messages import OFF_LOOP_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gateway.core.definition import Kind
     from gateway.upstream.messages import Answer
+    from gateway.upstream.party import Party
     from gateway.upstream.settings import UpstreamSettings
 
     FetchPage = Callable[[str, str | None], Awaitable[Answer]]
@@ -28,7 +29,7 @@ _read_cursor = msgspec.json.Decoder(str | None).decode
 
 
 async def all_elements(
-    fetch: FetchPage, kind: Kind, settings: UpstreamSettings, *, party: str
+    fetch: FetchPage, kind: Kind, settings: UpstreamSettings, *, party: Party
 ) -> tuple[Listed, ...]:
     """Fetch page after page.
 
@@ -77,10 +78,10 @@ async def all_elements(
     )
 
 
-def _page(answer: Answer, kind: Kind, party: str) -> tuple[list[Listed], str | None]:
+def _page(answer: Answer, kind: Kind, party: Party) -> tuple[list[Listed], str | None]:
     if (error := answer.error_object) is not None:
         raise UpstreamRefused(
-            f"{party} does not list its {kind.member}: {shown(error.message)} ({error.code})", sent=True
+            f"{party} does not list its {kind.member}: {party.says(error.message)} ({error.code})", sent=True
         )
     try:
         page = _read_page(answer.result or b"")

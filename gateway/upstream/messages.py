@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gateway.bridge.inputs import InputAnswer
     from gateway.ports import Send
+    from gateway.upstream.party import Party
 
 Era = Literal["modern", "legacy"]
 
@@ -281,7 +282,7 @@ def claimed_id(body: bytes) -> int | None:
 _ID_NEAR_EDGE = re.compile(rb'"id"\s*:\s*([0-9]{1,15})\s*[,}]')
 
 
-def answer_to(number: int, message: Message, *, party: str, **extra: Any) -> Answer:
+def answer_to(number: int, message: Message, *, party: Party, **extra: Any) -> Answer:
     """Take a message as the answer to request ``number``.
 
     Raises:
@@ -292,7 +293,7 @@ def answer_to(number: int, message: Message, *, party: str, **extra: Any) -> Ans
     return Answer(result=message.result, error=message.error, members=message.members, **extra)
 
 
-def reply_of(answer: Answer, send: Send, *, era: Era, party: str) -> Reply:
+def reply_of(answer: Answer, send: Send, *, era: Era, party: Party) -> Reply:
     """Read the answer to a request.
 
     Raises:
@@ -310,8 +311,9 @@ def reply_of(answer: Answer, send: Send, *, era: Era, party: str) -> Reply:
     # Legacy results have no resultType; what a legacy server puts there is one more unknown member.
     kind = answer.members.get("resultType", "complete") if modern else _legacy_kind(answer, send)
     if kind != "complete" and not _may_answer(kind, send):
+        said = party.says(str(kind))
         raise UpstreamGarbled(
-            f"{party} answered with resultType {shown(str(kind))!r}, which is no answer to {send.method}",
+            f"{party} answered with resultType {said!r}, which is no answer to {send.method}",
             sent=True,
         )
     is_error = answer.members.get("isError") if send.method in _WITH_IS_ERROR else None
@@ -390,11 +392,3 @@ class _SubscribedMeta(msgspec.Struct):
 
 class _Subscribed(msgspec.Struct):
     meta: _SubscribedMeta = msgspec.field(name="_meta")
-
-
-_UNPRINTABLE = re.compile(r"[^ -~]+")
-
-
-def shown(text: str, *, chars_max: int = 200) -> str:
-    """Foreign text made harmless for an error text or a log line."""
-    return _UNPRINTABLE.sub("?", text[: chars_max * 2])[:chars_max]

@@ -11,6 +11,7 @@ from gateway.errors import ConfigurationError
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.connection import UpstreamConnection
 from gateway.upstream.http import HttpLink
+from gateway.upstream.party import Party
 from gateway.upstream.stdio import StdioLink
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def upstream_for(
     *,
     clock: Callable[[], float],
     random: Callable[[], float],
+    redacted: Callable[[str], str],
 ) -> Upstream:
     """Build the connection to one upstream; nothing is opened yet.
 
@@ -56,11 +58,13 @@ def upstream_for(
         background: owns the task that keeps it connected.
         clock: seconds, never stepping back.
         random: uniform in [0, 1), for spreading retries.
+        redacted: takes secrets out of what the upstream says in failures.
     """
     link: Link
+    party = Party(upstream, redacted)
     if settings.url is not None:
         link = HttpLink(
-            upstream, settings, egress, background, client=client_claim(), clock=clock, random=random
+            party, settings, egress, background, client=client_claim(), clock=clock, random=random
         )
         first_pause_s, steady_s, next_step = (
             HTTP_FIRST_PAUSE_S,
@@ -68,11 +72,11 @@ def upstream_for(
             f"start it, or fix `url` under upstreams.{upstream}",
         )
     else:
-        link = StdioLink(upstream, settings, background, client=client_claim(), clock=clock, random=random)
+        link = StdioLink(party, settings, background, client=client_claim(), clock=clock, random=random)
         first_pause_s, steady_s = CHILD_FIRST_PAUSE_S, CHILD_STEADY_S
         next_step = f"run its `command` by hand to see why, or fix it under upstreams.{upstream}"
     return UpstreamConnection(
-        upstream,
+        party,
         link,
         settings,
         background,
@@ -95,9 +99,12 @@ class UpstreamPool:
         *,
         clock: Callable[[], float],
         random: Callable[[], float],
+        redacted: Callable[[str], str],
     ) -> None:
         self._upstreams: dict[str, Upstream] = {
-            upstream: upstream_for(upstream, each, egress, background, clock=clock, random=random)
+            upstream: upstream_for(
+                upstream, each, egress, background, clock=clock, random=random, redacted=redacted
+            )
             for upstream, each in settings.items()
             if not each.disabled
         }

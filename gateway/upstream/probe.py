@@ -13,12 +13,13 @@ import msgspec
 
 from gateway.errors import UpstreamGarbled, UpstreamRefused, UpstreamTimeout
 from gateway.upstream.link import Peer
-from gateway.upstream.messages import LEGACY_VERSIONS, MODERN_VERSION, UNSUPPORTED_VERSION, shown
+from gateway.upstream.messages import LEGACY_VERSIONS, MODERN_VERSION, UNSUPPORTED_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.upstream.messages import Answer
+    from gateway.upstream.party import Party
 
 # 401 and 403 speak about us, not about the protocol; a redirect leads elsewhere in any protocol.
 _NOT_ABOUT_THE_ERA = frozenset({401, 403, *range(300, 400)})
@@ -31,7 +32,7 @@ INSTRUCTIONS_CHARACTERS_MAX = 16_384
 class Dialogue(Protocol):
     """The two opening questions, over some transport."""
 
-    party: str
+    party: Party
 
     async def discover(self) -> Answer:
         """Ask ``server/discover`` at the modern version."""
@@ -77,7 +78,7 @@ async def _try_modern(talk: Dialogue, *, only: bool) -> Peer | None:
     if error is None:
         versions = answer.members.get("supportedVersions")
         peer = (
-            _read_discover(answer.members)
+            _read_discover(answer.members, talk.party)
             if isinstance(versions, list) and MODERN_VERSION in versions
             else None
         )
@@ -87,7 +88,9 @@ async def _try_modern(talk: Dialogue, *, only: bool) -> Peer | None:
     if peer is None and (
         only or (error is not None and versions is not None and not LEGACY_VERSIONS.intersection(versions))
     ):
-        named = ", ".join(shown(str(version), chars_max=20) for version in (versions or ["none we know"])[:8])
+        named = ", ".join(
+            talk.party.says(str(version), chars_max=20) for version in (versions or ["none we know"])[:8]
+        )
         raise UpstreamRefused(
             f"{talk.party} does not speak MCP {MODERN_VERSION}; it names {named}",
             sent=True,
@@ -96,19 +99,19 @@ async def _try_modern(talk: Dialogue, *, only: bool) -> Peer | None:
     return peer
 
 
-def _read_discover(members: Mapping[str, Any]) -> Peer:
+def _read_discover(members: Mapping[str, Any], party: Party) -> Peer:
     meta = members.get("_meta")
     named = meta.get("io.modelcontextprotocol/serverInfo") if isinstance(meta, dict) else None
     return Peer(
         era="modern",
         protocol_version=MODERN_VERSION,
-        server=_server_name(named or members.get("serverInfo")),
+        server=_server_name(named or members.get("serverInfo"), party),
         capabilities=_capabilities(members),
         instructions=_instructions(members),
     )
 
 
-def read_initialize(answer: Answer, party: str) -> Peer:
+def read_initialize(answer: Answer, party: Party) -> Peer:
     """The peer behind an answer to ``initialize``.
 
     Raises:
@@ -117,21 +120,21 @@ def read_initialize(answer: Answer, party: str) -> Peer:
     error = answer.error_object
     if error is not None:
         raise UpstreamRefused(
-            f"{party} refused to initialize: {shown(error.message)} ({error.code})",
+            f"{party} refused to initialize: {party.says(error.message)} ({error.code})",
             sent=True,
             next_step="check that the address is an MCP server's and that its credentials are right",
         )
     version = answer.members.get("protocolVersion")
     if version not in LEGACY_VERSIONS:
         raise UpstreamRefused(
-            f"{party} chose protocol version {shown(str(version), chars_max=20)!r}, which is unknown",
+            f"{party} chose protocol version {party.says(str(version), chars_max=20)!r}, which is unknown",
             sent=True,
             next_step="update toolgate or that server",
         )
     return Peer(
         era="legacy",
         protocol_version=version,
-        server=_server_name(answer.members.get("serverInfo")),
+        server=_server_name(answer.members.get("serverInfo"), party),
         capabilities=_capabilities(answer.members),
         instructions=_instructions(answer.members),
     )
@@ -148,10 +151,10 @@ class _Supported(msgspec.Struct):
     supported: list[str]
 
 
-def _server_name(claimed: object) -> str:
+def _server_name(claimed: object, party: Party) -> str:
     if not isinstance(claimed, dict):
         return ""
-    return shown(f"{claimed.get('name', '')} {claimed.get('version', '')}".strip(), chars_max=80)
+    return party.says(f"{claimed.get('name', '')} {claimed.get('version', '')}".strip(), chars_max=80)
 
 
 def _capabilities(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.ports import AskSink, NoticeSink, Reply, Send
     from gateway.upstream.link import LinkEvents, Peer
     from gateway.upstream.messages import Answer
+    from gateway.upstream.party import Party
     from gateway.upstream.settings import EraSetting, UpstreamSettings
 
 
@@ -37,7 +38,7 @@ class StdioLink:
 
     def __init__(
         self,
-        upstream: str,
+        party: Party,
         settings: UpstreamSettings,
         background: Background,
         *,
@@ -51,7 +52,7 @@ class StdioLink:
 
         def session(capabilities: Mapping[str, object], era: EraSetting) -> StdioSession:
             return StdioSession(
-                upstream,
+                party,
                 settings,
                 background.start,
                 client=client,

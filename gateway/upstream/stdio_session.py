@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gateway.upstream.incoming import Start
     from gateway.upstream.link import LinkEvents, Peer
     from gateway.upstream.messages import Answer, Message
+    from gateway.upstream.party import Party
     from gateway.upstream.settings import EraSetting, UpstreamSettings
 
 NOTICE_BYTES_MAX = 64 << 10
@@ -47,7 +48,7 @@ class StdioSession:
 
     def __init__(
         self,
-        upstream: str,
+        party: Party,
         settings: UpstreamSettings,
         start: Start,
         *,
@@ -58,7 +59,7 @@ class StdioSession:
         random: Callable[[], float],
     ) -> None:
         """``capabilities``: what a server of the session era is told that it may ask."""
-        self.party = f"upstream {upstream!r}"
+        self.party = party
         self._settings = settings
         self._start = start
         self._client = client
@@ -381,7 +382,7 @@ class StdioSession:
         return messages.answer_to(number, message, party=self.party)
 
     def _unusable(self, reason: str) -> UpstreamGarbled:
-        return UpstreamGarbled(f"{self.party} sent an unusable answer: {reason}", sent=True)
+        return UpstreamGarbled(f"{self.party} sent an unusable answer: {self.party.says(reason)}", sent=True)
 
     @staticmethod
     def _cancel(child: Child, number: int, *, wanted: bool) -> None:

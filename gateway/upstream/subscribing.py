@@ -7,13 +7,13 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import UpstreamError, UpstreamRefused
-from gateway.upstream import messages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gateway.upstream.incoming import Start
     from gateway.upstream.messages import Answer
+    from gateway.upstream.party import Party
 
     Ask = Callable[[str, dict[str, Any], float], Awaitable[Answer]]
 
@@ -23,7 +23,7 @@ COURTESY_S = 5.0
 class Subscribing:
     """The subscriptions of one session."""
 
-    def __init__(self, party: str, ask: Ask, start: Start, updated: Callable[[str], None]) -> None:
+    def __init__(self, party: Party, ask: Ask, start: Start, updated: Callable[[str], None]) -> None:
         """``ask(method, params, deadline_s)`` asks in the session; ``updated(uri)``: it may have changed."""
         self._party = party
         self._ask = ask
@@ -56,7 +56,7 @@ class Subscribing:
         if (error := answer.error_object) is not None:
             raise UpstreamRefused(
                 f"{self._party} does not subscribe to this resource: "
-                f"{messages.shown(error.message)} ({error.code})",
+                f"{self._party.says(error.message)} ({error.code})",
                 sent=True,
             )
         self._made.add(uri)

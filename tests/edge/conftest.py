@@ -145,7 +145,7 @@ def world(upstream, tmp_path_factory):
 @pytest.fixture(scope="session")
 def held(upstream, tmp_path_factory):
     """A gateway that holds calls; ``new`` is a server with prompts and resources."""
-    with Puppet(resources_list={"resources": [{"uri": "note://held", "name": "held"}]}) as new:
+    with Puppet(resources={"resources": [{"uri": "note://held", "name": "held"}]}) as new:
         servers = {"tools": keyed(upstream.port), "new": {"url": new.url}}
         policy = {"path": "./policy", "watch": True}
         settings = held_settings(servers, policy=policy)

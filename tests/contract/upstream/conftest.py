@@ -65,6 +65,7 @@ class Workshop:
             self.background,
             clock=time.monotonic,
             random=random.random,
+            redacted=str,
         )
         self._stack.push_async_callback(connection.aclose)
         await connection.start(self)

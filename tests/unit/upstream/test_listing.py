@@ -11,9 +11,10 @@ from gateway.core.definition import Kind
 from gateway.errors import UpstreamGarbled, UpstreamRefused
 from gateway.upstream.listing import all_elements
 from gateway.upstream.messages import Answer
+from gateway.upstream.party import Party
 from gateway.upstream.settings import UpstreamSettings
 
-PARTY = "upstream 'x'"
+PARTY = Party("x", str)
 
 each_kind = pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.member)
 

@@ -14,6 +14,7 @@ from gateway.errors import (
     UpstreamUnreachable,
 )
 from gateway.upstream.messages import answer_to, read_message
+from gateway.upstream.party import Party
 from gateway.upstream.probe import negotiate
 
 MODERN = {"result": {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {"listChanged": True}}}}
@@ -37,7 +38,7 @@ def supported(*versions):
 class Talk:
     """A dialogue that answers from two lists; an exception in one is raised."""
 
-    party = "upstream 'x'"
+    party = Party("x", str)
 
     def __init__(self, discover=(), initialize=()):
         self.script = {"discover": list(discover), "initialize": list(initialize)}

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.errors import UpstreamGone, UpstreamRefused
 from gateway.upstream.messages import Answer
+from gateway.upstream.party import Party
 from gateway.upstream.subscribing import Subscribing
 
 A, B = "note://a", "note://b"
@@ -21,7 +22,7 @@ class Session:
         self.answer = DONE
         self.updated = []
         self.tasks = []
-        self.subscribing = Subscribing("upstream 'x'", self._ask, self._start, self.updated.append)
+        self.subscribing = Subscribing(Party("x", str), self._ask, self._start, self.updated.append)
 
     async def _ask(self, method, params, deadline_s):
         self.asked.append((method.removeprefix("resources/"), params["uri"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 
 import msgspec
@@ -11,7 +12,7 @@ import pytest
 from gateway.bridge.inputs import InputAsk
 from gateway.content.look import Answer
 from gateway.content.resource_links import LinkRules
-from gateway.content.screening import Screening
+from gateway.content.screening import Screening, words_of
 from gateway.content.settings import ContentSettings
 from gateway.core.call import canonical_call
 from gateway.core.content import NOTHING
@@ -52,6 +53,9 @@ class Workers:
 
 class Broken:
     def nothing_in(self, raw):
+        return False
+
+    def holds_own(self, data):
         return False
 
     def analysed(self, value, *, apart=None):
@@ -242,7 +246,7 @@ async def test_of_arguments_policy_knows_every_find_or_is_not_asked():
         await screening(inline_bytes_max=1 << 20).arguments(call, whose=())
 
 
-async def test_media_states_and_cursors_are_left_alone():
+async def test_media_are_left_alone_and_nothing_else_is_for_its_name():
     value = {
         "content": [
             {"type": "image", "data": PICTURE, "mimeType": "image/png"},
@@ -254,8 +258,76 @@ async def test_media_states_and_cursors_are_left_alone():
     }
     said, _ = await passed(value)
     assert said["content"][0]["data"] == PICTURE
-    assert said["requestState"] == said["nextCursor"] == "hunter2"
-    assert "hunter2" not in said["content"][1]["data"] + said["structuredContent"]["requestState"]
+    assert "hunter2" not in json.dumps(said), "in an answer like this they mean nothing"
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "kept"),
+    [
+        ("input_required", "tools/call", {"requestState"}),
+        ("task", "tools/call", {"taskId"}),
+        ("complete", "tasks/get", {"taskId"}),
+        ("complete", "tasks/result", set()),
+        ("complete", "tools/call", set()),
+    ],
+)
+async def test_what_agents_get_sealed_is_left_as_the_server_made_it(kind, method, kept):
+    call = canonical_call(method, "orders", "x", {})
+    value = {"requestState": "hunter2", "taskId": "hunter2", "nextCursor": "hunter2"}
+    found = await screening().reply(call, None, reply(value, kind=kind), whose=())
+    assert {name for name, one in json.loads(found.reply.result).items() if one == "hunter2"} == kept
+
+
+@pytest.mark.abuse(77)
+async def test_a_marker_of_what_can_be_guessed_confirms_no_guess_in_another_answer():
+    nonces = itertools.count()
+    one = screening()
+    one._new_nonce = lambda: f"n{next(nonces)}"
+    treatment = Treatment(redact=frozenset({"email"}))
+
+    async def shown():
+        value = {"content": [{"type": "text", "text": f"{EMAIL} {EMAIL} hunter2"}]}
+        found = await one.reply(CALL, None, reply(value), treatment, whose=())
+        return json.loads(found.reply.result)["content"][0]["text"].split(" ")
+
+    first, second = await shown(), await shown()
+    assert first[0] == first[1], "in one answer the same is the same"
+    assert first[0] != second[0]
+    assert first[2] == second[2], "nobody guesses a secret"
+
+
+@pytest.mark.abuse(65)
+async def test_a_secret_over_several_notices_does_not_arrive_whole():
+    def progress(message):
+        return Notice(
+            method="notifications/progress", params={"message": msgspec.Raw(json.dumps(message).encode())}
+        )
+
+    class Joined:
+        """Finds a word that is spread over the texts of a list, in the last of them."""
+
+        def __init__(self):
+            self.real = built()
+
+        def __getattr__(self, name):
+            return getattr(self.real, name)
+
+        def nothing_in(self, raw):
+            return b"hunt" not in raw
+
+        def analysed(self, value, *, apart=None):
+            if isinstance(value, list) and "".join(value).endswith("hunter2"):
+                value = [*value[:-1], "hunter2"]
+            return self.real.analysed(value, apart=apart)
+
+    one = screening(pipeline=Joined())
+    whole = await one.notice(progress("er2"), ("and hunt",), whose=())
+    assert json.loads(bytes(whole.params["message"])).startswith("[REDACTED:password:")
+    fine = progress("er3")
+    assert await one.notice(fine, ("and hunt",), whose=()) is fine
+    assert words_of(fine) == "er3"
+    assert words_of(Notice(method="notifications/message", params={"data": msgspec.Raw(b"5")})) == ""
+    assert words_of(Notice(method="notifications/message", params={})) == ""
 
 
 async def test_an_answer_that_no_longer_fits_its_schema_is_kept_back():

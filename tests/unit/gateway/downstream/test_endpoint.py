@@ -60,7 +60,7 @@ class Front:
             delivery=delivery_over(None, answers, self.desk.seal, task_ids),
             announcements=Announcements(store, ids, instructions="ask"),
             subscriptions=subscriptions,
-            refusals=Refusals(self.desk.audit),
+            refusals=Refusals(self.desk.audit, redacted=str),
             enforcement=self.desk.enforcement,
             first_listing=self.listed,
             server_info={"name": "toolgate", "version": "1"},
@@ -85,7 +85,7 @@ class Front:
                 ended=lambda session: subscriptions.drop(session, session.subscribed or ()),
             ),
             replays=Replays(Counted("e-")),
-            refusals=Refusals(self.desk.audit),
+            refusals=Refusals(self.desk.audit, redacted=str),
         )
 
     async def visible(self, kind, upstream, caller):

@@ -8,7 +8,7 @@ from tests.fakes import ANA, JournalTrail
 
 def test_a_principals_refusal_is_one_record_with_a_code():
     audit = JournalTrail()
-    Refusals(audit).record(ANA, "invalid_request", "x" * 1000, "tools/call")
+    Refusals(audit, redacted=str).record(ANA, "invalid_request", "x" * 1000, "tools/call")
     (record,) = audit.records
     assert (record.kind, record.tenant) == ("refusal", "acme")
     assert record.members["code"] == "invalid_request"
@@ -18,7 +18,7 @@ def test_a_principals_refusal_is_one_record_with_a_code():
 
 def test_strangers_are_summed_up():
     audit = JournalTrail()
-    refusals = Refusals(audit)
+    refusals = Refusals(audit, redacted=str)
     for _ in range(1000):
         refusals.count("unauthenticated")
     refusals.count("http_421")
