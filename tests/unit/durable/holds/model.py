@@ -135,11 +135,19 @@ class Call:
             stays = self.status == "denied" and now < self.expires
             self.collected, self.found, self.kept = True, self.found and stays, self.expires
 
+    def has_run(self, fence: int, ended: str) -> bool:
+        """Whether what could run now has run, as far as the log knows."""
+        if self.status != "approved" or not fence or fence != self.fence:
+            return False
+        return ended in {"succeeded", "failed"} or (
+            ended not in {"not_sent", "reopened"} and not self.idempotent
+        )
+
     def recover(self, fence: int, ended: str, now: int) -> None:
         """``fence`` and ``ended`` of the last attempt that the log knows; 0 if it knows none."""
         if self.status in FINAL:
             return
-        if fence > self.fence:
+        if fence > self.fence or self.has_run(fence, ended):
             gap = self.status == "executing" or fence > self.fence + 1
             self.fence = fence
             if ended != "not_sent" or (gap and self.status != "outcome_unknown"):
