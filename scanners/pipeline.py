@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 SPANS_MAX: Final = 10_000
 """Finds of one family in one value. Each costs time; what lies behind them was not looked for."""
 
+TOGETHER_BYTES_MAX: Final = 3_072
+"""In texts up to this long all triggers are searched for at once: every search gives other threads of the
+process a turn, which costs more than the search. In longer ones random text would make it slow."""
+
 HIDDEN = "hidden-text"
 SECRET = "secret"
 _UNUSUAL_ESCAPE = re.compile(rb"\\[^\"\\/nrt]")
@@ -134,6 +138,9 @@ class Pipeline:
             for number, detector in enumerate(self._detectors)
             for group in detector.trigger_groups
         )
+        self._together = PatternSet(
+            [pattern for one in self._detectors for group in one.trigger_groups for pattern in group]
+        )
 
     @property
     def kinds(self) -> Mapping[str, str]:
@@ -166,7 +173,10 @@ class Pipeline:
             if raw_json.count(b"\r") != raw_json.count(b"\r\n"):
                 # What stands before a return of its own is written over where a terminal shows it.
                 return False
-        if any(triggers.occurring(raw_json) for _, triggers in self._triggers):
+        if len(raw_json) <= TOGETHER_BYTES_MAX:
+            if self._together.occurring(raw_json):
+                return False
+        elif any(triggers.occurring(raw_json) for _, triggers in self._triggers):
             return False
         return not self._credentials.spans(raw_json, spans_max=1)
 

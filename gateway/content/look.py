@@ -61,9 +61,11 @@ def nothing_in(pipeline: Pipeline, job: Job) -> bool:
     Raises:
         ScanIncomplete: the engine gave up.
     """
-    if job.links is not None and (any(mark in job.raw for mark in MARKS) or differences(job.raw)):
-        return False
-    return pipeline.nothing_in(job.raw)
+    return not _has_blocks(job) and pipeline.nothing_in(job.raw)
+
+
+def _has_blocks(job: Job) -> bool:
+    return job.links is not None and (any(mark in job.raw for mark in MARKS) or bool(differences(job.raw)))
 
 
 class Look:
@@ -86,7 +88,8 @@ class Look:
         self._blocks = blocks
         self._differences = differences(job.raw) if job.links is not None else ()
         self._as_it_came = value
-        if not blocks.opened and pipeline.nothing_in(job.raw):
+        # Without blocks it is known by now that there is something in it.
+        if not blocks.opened and _has_blocks(job) and pipeline.nothing_in(job.raw):
             found = Analysis(value=blocks.value, leaves=(), texts=())
         else:
             found = pipeline.analysed(blocks.value, apart=apart.__contains__)

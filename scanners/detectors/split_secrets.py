@@ -38,8 +38,11 @@ WHOLE_BYTES_MAX: Final = 8 << 10
 TRIES_MAX: Final = 20_000
 """Pieces added in one document; each costs time. With more it is not passed on."""
 
-MARKS_MAX: Final = 100_000
+MARKS_MAX: Final = 50_000
 """Places in one document where a first piece may end. Nor is one with more of them."""
+
+RUN_BYTES: Final = 256
+"""Of the end of a piece, in which it is looked for further beginnings."""
 
 _BEGINNINGS: Final = (
     "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glft- glsoat- glrt- glcbt- glptt- glagent- "
@@ -81,6 +84,7 @@ class SplitSecrets:
         """Take what a whole one looks like, and the gateway's own credentials."""
         self._rules = rules
         self._own = [literal.encode("utf-8", "surrogatepass") for literal in literals]
+        self._run_bytes = max([RUN_BYTES, *map(len, self._own)])
         known = [beginning.encode() for beginning in _BEGINNINGS.split()]
         self._beginnings: dict[bytes, list[bytes]] = {}
         for one in known:
@@ -136,8 +140,9 @@ class SplitSecrets:
             if tries > TRIES_MAX or marks > MARKS_MAX:
                 raise ScanIncomplete("more pieces of secrets than are put together")
             start = mark.start()
-            # What ends one piece may begin the next.
-            place = start + 1
+            # What ends one piece may begin the next. In a long one rules find what begins later; only one of
+            # our own has to begin where we look.
+            place = max(start + 1, mark.end() - self._run_bytes)
             before = bisect_right(begins, start)
             if (before and reaches[before - 1] > start) or self._ends_here(document.raw, start):
                 continue

@@ -118,7 +118,7 @@ async def look_at_texts(folder: Path, sizes: Sizes, era: str) -> dict[str, float
         for number in range(sizes.rounds):
             for candidate in (looking, blind) if number % 2 else (blind, looking):
                 _progress(f"look at texts, round {number + 1}/{sizes.rounds}: {candidate.name}")
-                cell = await load_cell(candidate, era=era, clients=8, calls=sizes.calls_wide, text_bytes=1024)
+                cell = await load_cell(candidate, era=era, clients=1, calls=sizes.calls_wide, text_bytes=1024)
                 rounds[candidate.name].append(cell["cpu_us"])
     return {"on_us": statistics.median(rounds[looking.name]), "off_us": statistics.median(rounds[blind.name])}
 

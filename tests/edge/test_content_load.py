@@ -43,6 +43,7 @@ HOSTILE = {
     "addresses": lambda: " ".join(f"a{n}@example.com" for n in range(100_000)),
     "tokens": lambda: "\n".join(f"ghp_{n:036d}" for n in range(24_000)),
     "beginnings of tokens": lambda: "ghp_aaaa\n" * 100_000,
+    "beginnings in one word": lambda: filled("eyJ.eyJ."),
     "ends of lines": lambda: "gh\n" * 300_000,
     "beginnings of keys": lambda: ("-----BEGIN PRIVATE" + " KEY-----\n") * 30_000,
     "brackets": lambda: filled("["),
