@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,7 +49,11 @@ PLACEHOLDERS = {
     "{date}": "Tue Oct 20 2026 12:05:00 GMT+0000 (Coordinated Universal Time)",
     "{clock}": "2:05:00 PM",
 }
-TRACES = (b"/tmp/", b"/root/", b"/work/")
+TRACES = tuple(
+    str(place).encode()
+    for place in (Path(__file__).parents[3], Path.home(), tempfile.gettempdir())
+    if len(str(place)) > 1
+)
 """Of the machine that recorded."""
 IMAGE = b'"type":"image"'
 LEFT_ALONE = frozenset({PERSONAL, INJECTION})

@@ -16,6 +16,8 @@ RULES = read_injection_rules(SHIPPED)
 DETECTOR = InjectionDetector(RULES)
 TRIGGERS = PatternSet(sum(DETECTOR.trigger_groups, ()))
 LANGUAGES = {"en", "de", "fr", "es", "it", "pt", "nl", "ru", "zh", "ja"}
+FURTHER = {"pl", "tr", "ko", "ar", "hi", "vi", "id"}
+SETTING_ASIDE = {"override-instructions", "override-task", "detour-before-task"}
 
 SMALL = """
 version = 1
@@ -67,9 +69,12 @@ def test_every_language_has_words_for_overriding_and_for_detours() -> None:
         for notion in rule.near
     }
     shared = RULES.words["any"].keys()
-    assert RULES.words.keys() == {"any", *LANGUAGES}
+    assert RULES.words.keys() == {"any", *LANGUAGES, *FURTHER}
     for language in LANGUAGES:
         assert needed - {"orders"} <= RULES.words[language].keys() | shared, language
+    core = {notion for rule in RULES.rule if rule.id in SETTING_ASIDE for notion in rule.near}
+    for language in FURTHER:
+        assert core <= RULES.words[language].keys() | shared, language
 
 
 def test_triggers_are_plain_so_that_the_pass_over_every_text_stays_fast() -> None:
