@@ -7,7 +7,9 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from e2e_kit.agents import Agent
@@ -286,3 +288,13 @@ def test_the_first_request_is_served_soon_after_start(gateway, record_property):
     record_property("first_request_s", round(min(starts), 2))
     print(f"first request served {min(starts):.2f} s after the process was started")
     assert min(starts) < 2 * FIRST_REQUEST_S
+
+
+def test_the_demo_shows_what_it_says():
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [TOOLGATE, "demo", "--once"], capture_output=True, text=True, timeout=120, cwd=folder, check=False
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+        assert "lines as expected" in done.stdout
+        assert not list(Path(folder).iterdir()), "nothing is written where it is started"

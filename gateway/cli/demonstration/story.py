@@ -168,7 +168,9 @@ async def _failures(story: Story, agent: Agent, scene: Scene) -> None:
     shown = "".join(word["text"] for word in words if word["op"] != "removed")
     await story.line("it is back, read_note has changed", "DRIFTED", shown, expected=CHANGED_WORDS in shown)
     said = await agent.call("notes__read_note", name="returns")
-    await story.refused("read_note, before anybody looked", said, "INVALID", "-32602", "offered")
+    await story.refused(
+        "read_note, before anybody looked", said, "DENIED", "definition_drifted", "changed its definition"
+    )
     await lea.pin(sheet)
     pinned = (await looked())["definition"]
     await story.line(
