@@ -5,7 +5,7 @@ Satisfied by shape: an adapter does not import its port; contract tests prove th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -394,6 +394,6 @@ class Screen(Protocol):
         """What an upstream asks in the middle of a call, cleaned; the same promises as for its answer."""
         ...
 
-    def notices(self, sink: NoticeSink | None) -> NoticeSink | None:
+    def notices(self, sink: NoticeSink | None, *, whose: Hashable) -> NoticeSink | None:
         """A sink that progress and log messages reach cleaned, or not at all."""
         ...

@@ -167,10 +167,12 @@ def _given_names(item: dict[str, Any], place: Place, names: Mapping[Place, str])
     )
     taken = {name for name in item if wanted[name] == name}
     given: dict[str, str] = {}
+    numbers: dict[str, int] = {}
     for name, new in wanted.items():
-        free, number = new, 2
+        free, number = new, numbers.get(new, 2)
         while new != name and free in taken:
             free, number = f"{new}#{number}", number + 1
+        numbers[new] = number
         taken.add(free)
         given[name] = free
     return given

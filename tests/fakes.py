@@ -399,7 +399,7 @@ class PlainScreen:
         cleaned = replace(reply, result=reply.result.replace(b"hunter2", b"[REDACTED]"))
         return Screened(reply=cleaned, observations=_observed(reply.result))
 
-    def notices(self, sink: NoticeSink | None) -> NoticeSink | None:
+    def notices(self, sink: NoticeSink | None, *, whose: Any = ()) -> NoticeSink | None:
         return sink
 
     async def question(self, call: Call, caller: Caller, ask: InputAsk, treatment: Treatment) -> ScreenedAsk:

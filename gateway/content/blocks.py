@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from gateway.content.media import closed, opened, why_no_medium
+from gateway.content.media import closed, is_text_type, opened, why_no_medium
 from gateway.core.content import ContentFinding
 from gateway.core.obligations import DISGUISE, LINK, SECRET
 from scanners.document import Leaf, rewritten
@@ -69,7 +69,7 @@ class Blocks:
         texts = {}
         for place, (base64, text, codec) in self.opened.items():
             now = _at(value, place)
-            texts[place] = base64 if now == text else closed(str(now).encode(codec, _ODD_BYTES))
+            texts[place] = base64 if now == text else closed(_bytes_of(str(now), codec))
         return rewritten(value, texts, {})
 
 
@@ -91,12 +91,10 @@ def blocks_of(
     if not isinstance(value, dict):
         return Blocks(value=value)
     walk = _Walk(links, tuple(allowances), holds_own)
-    made = dict(value)
-    for member in _MEMBERS:
-        if isinstance(value.get(member), list):
-            made[member] = [
-                walk.item(member, item, ((None, member), number)) for number, item in enumerate(value[member])
-            ]
+    made = walk.members(value, None)
+    if isinstance(value.get("result"), dict):
+        # What a task brings.
+        made["result"] = walk.members(value["result"], (None, "result"))
     return Blocks(
         value=made if walk.changed else value,
         apart=frozenset(walk.apart),
@@ -127,7 +125,7 @@ def differences(raw: bytes) -> tuple[ContentFinding, ...]:
         if not isinstance(text, str) or not text.lstrip().startswith("{"):
             return ()
         said = msgspec.json.decode(text)
-    except (ValueError, AttributeError, UnicodeEncodeError):
+    except (ValueError, AttributeError, UnicodeEncodeError, RecursionError):
         return ()
     if said in (data, data.get("result")):
         return ()
@@ -152,6 +150,17 @@ class _Walk:
         self.opened: dict[Place, tuple[str, str, str]] = {}
         self.changed = False
         self.left_out = False
+
+    def members(self, value: dict[str, Any], at: Place) -> dict[str, Any]:
+        """A result with its blocks as they pass on."""
+        made = dict(value)
+        for member in _MEMBERS:
+            if isinstance(value.get(member), list):
+                place: Place = (at, member)
+                made[member] = [
+                    self.item(member, item, (place, number)) for number, item in enumerate(value[member])
+                ]
+        return made
 
     def note(self, family: str, kind: str, rule: str, place: Place) -> None:
         """Something was found there."""
@@ -180,16 +189,20 @@ class _Walk:
             if not isinstance(data, str):
                 return block
             medium = opened(data)
-            if self._holds_own(medium or b""):
+            if self._holds_own_spread(medium or b""):
                 return self._left_out(kind, _OWN, SECRET, CREDENTIAL, "known", (at, "data"))
             why = why_no_medium(block.get("mimeType"), medium, wanted=kind)
-            if why and not self._is_allowed(MEDIA_RULE, (at, "data")):
+            if why and (medium is None or not self._is_allowed(MEDIA_RULE, (at, "data"))):
                 return self._left_out(kind, why, DISGUISE, MEDIA_KIND, MEDIA_RULE, (at, "data"))
             self.apart.add((at, "data"))
         elif kind == "resource_link":
             why = self._why_no_link(block, at)
             if why:
                 return self._left_out("link", why, LINK, LINK_KIND, LINK_RULE, (at, "uri"))
+        elif kind == "tool_result" and isinstance(block.get("content"), list):
+            inside: Place = (at, "content")
+            blocks = [self._block(one, (inside, number)) for number, one in enumerate(block["content"])]
+            return {**block, "content": blocks}
         elif kind == "resource" and isinstance(block.get("resource"), dict):
             return self._embedded(block, at)
         return block
@@ -214,12 +227,14 @@ class _Walk:
             return resource
         data = opened(blob)
         why = why_no_medium(resource.get("mimeType"), data)
-        if why and not self._is_allowed(MEDIA_RULE, place):
+        text = _text_of(data or b"")
+        if not why and text is None and is_text_type(str(resource.get("mimeType", ""))):
+            why = "it is said to be text, and is none"
+        if why and (data is None or not self._is_allowed(MEDIA_RULE, place)):
             left = self._left_out("blob", why, DISGUISE, MEDIA_KIND, MEDIA_RULE, place)
             kept = {name: one for name, one in resource.items() if name not in {"blob", "mimeType"}}
             return {**kept, "mimeType": "text/plain", "text": left["text"]}
-        text = _text_of(data or b"")
-        if text is None and self._holds_own(data or b""):
+        if text is None and self._holds_own_spread(data or b""):
             left = self._left_out("blob", _OWN, SECRET, CREDENTIAL, "known", place)
             return {"uri": resource.get("uri"), "mimeType": "text/plain", "text": left["text"]}
         if text is None:
@@ -228,6 +243,10 @@ class _Walk:
         self.changed = True
         self.opened[place] = (blob, *text)
         return {**resource, "blob": text[0]}
+
+    def _holds_own_spread(self, data: bytes) -> bool:
+        """As it stands, and with two or four bytes for a character."""
+        return self._holds_own(data) or (b"\0" in data and self._holds_own(data.replace(b"\0", b"")))
 
     def _why_no_link(self, holder: dict[str, Any], at: Place) -> str:
         uri = holder.get("uri")
@@ -254,15 +273,39 @@ def _text_of(data: bytes) -> tuple[str, str] | None:
 
     A few bytes that are no UTF-8 make no other thing of a text: they come back as they were.
     """
-    codec = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
-    if codec == "utf-8" and b"\0" in data:
-        return None
+    codec = _codec_of(data)
     try:
         text = data.decode(codec, _ODD_BYTES if codec == "utf-8" else "strict")
     except UnicodeDecodeError:
         return None
     odd = sum("\udc80" <= char <= "\udcff" or (char < " " and char not in "\t\r\n\f") for char in text)
     return (text, codec) if odd * ODD_BYTES_IN <= len(text) else None
+
+
+def _codec_of(data: bytes) -> str:
+    """By its mark; without one, by where the zeros stand that ASCII letters have in wider encodings."""
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "utf-32"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    zeros = [data[place::4].count(0) * 8 > len(data) for place in range(4)]
+    patterns = {
+        (False, True, True, True): "utf-32-le",
+        (True, True, True, False): "utf-32-be",
+        (False, True, False, True): "utf-16-le",
+        (True, False, True, False): "utf-16-be",
+    }
+    return patterns.get((zeros[0], zeros[1], zeros[2], zeros[3]), "utf-8")
+
+
+def _bytes_of(text: str, codec: str) -> bytes:
+    """The bytes of a text that was changed; odd ones that would now be one character with others are none."""
+    if codec != "utf-8":
+        return text.encode(codec, "replace")
+    made = text.encode(codec, _ODD_BYTES)
+    if made.decode(codec, _ODD_BYTES) == text:
+        return made
+    return "".join("?" if "\ud800" <= char <= "\udfff" else char for char in text).encode()
 
 
 def _at(value: Any, place: Place) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.content.blocks import MARKS, Blocks, blocks_of, differences
 from gateway.content.exact_json import read_exact, write_exact
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from scanners.allowances import Allowance
     from scanners.document import Place
     from scanners.pipeline import Pipeline
+
+
+PROTOCOL_NAMES: Final = frozenset({
+    "_meta", "blob", "content", "contents", "data", "elicitations", "inputRequests", "inputResponses",
+    "isError", "messages", "method", "mimeType", "mode", "params", "requestState", "resource", "result",
+    "resultType", "role", "status", "structuredContent", "task", "taskId", "text", "type", "uri", "url",
+})  # fmt: skip
+"""Names of members that clients act upon."""
+PROTOCOL_WORDS: Final = frozenset({
+    "audio", "cancelled", "complete", "completed", "failed", "form", "image", "input_required", "resource",
+    "resource_link", "task", "tool_result", "tool_use", "url", "working",
+})  # fmt: skip
+"""Texts that do, under such names."""
 
 
 class Answer(NamedTuple):
@@ -68,6 +81,16 @@ def _has_blocks(job: Job) -> bool:
     return job.links is not None and (any(mark in job.raw for mark in MARKS) or bool(differences(job.raw)))
 
 
+def _structure_that_came(found: Analysis) -> str:
+    """A word of the protocol that stands there once hidden text is gone: nobody has judged it as that."""
+    for number, (leaf, text) in enumerate(zip(found.leaves, found.texts, strict=True)):
+        if text == leaf.text or number in found.laid_out:
+            continue
+        if text in (PROTOCOL_NAMES if leaf.in_name else PROTOCOL_WORDS):
+            return text
+    return ""
+
+
 class Look:
     """What was found in one value. What is done about it may need placeholders first, which take time."""
 
@@ -93,6 +116,8 @@ class Look:
             found = Analysis(value=blocks.value, leaves=(), texts=())
         else:
             found = pipeline.analysed(blocks.value, apart=apart.__contains__)
+        if came := _structure_that_came(found):
+            raise ScanIncomplete(f"without hidden text it has {came!r}, which it had not before")
         if job.all_of_it and found.crowded:
             raise ScanIncomplete(f"more than {SPANS_MAX} finds of the family {min(found.crowded)}")
         self._analysis, self._allowed = without_allowed(found, job.allowances)

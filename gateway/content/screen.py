@@ -13,7 +13,7 @@ from gateway.errors import ApprovalsUnavailable
 from gateway.ports import Screened, ScreenedAsk
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Hashable, Mapping
 
     from gateway.bridge.inputs import InputAsk
     from gateway.content.screening import Screening, Tokenise
@@ -99,7 +99,7 @@ class ContentScreen:
     async def _label(self, caller: Caller, found: Observations, treatment: Treatment) -> None:
         await self._sessions.add(caller.principal, caller.workflow, labels_of(found.seen) | treatment.labels)
 
-    def notices(self, sink: NoticeSink | None) -> NoticeSink | None:
+    def notices(self, sink: NoticeSink | None, *, whose: Hashable) -> NoticeSink | None:
         """See the port."""
         if sink is None:
             return None
@@ -107,7 +107,7 @@ class ContentScreen:
         before: deque[str] = deque(maxlen=NOTICES_TOGETHER)
 
         async def on_notice(notice: Notice) -> None:
-            shown = await self._screening.notice(notice, tuple(before), whose=())
+            shown = await self._screening.notice(notice, tuple(before), whose=whose)
             before.append(words_of(notice)[-NOTICE_CHARACTERS:])
             if shown is not None:
                 await sink(shown)
@@ -161,7 +161,7 @@ class Unscreened:
             return unshown(ask, NOTHING, error.code, error.reason)
         return ScreenedAsk(ask=ask, observations=NOTHING)
 
-    def notices(self, sink: NoticeSink | None) -> NoticeSink | None:
+    def notices(self, sink: NoticeSink | None, *, whose: Hashable) -> NoticeSink | None:
         """As they are."""
         return sink
 

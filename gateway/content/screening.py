@@ -25,6 +25,7 @@ from gateway.core.schema import ArgumentSchema
 from gateway.errors import GatewayError, ScanUnfinished
 from gateway.ports import Reply, Screened, ScreenedAsk
 from scanners.errors import ScanIncomplete
+from scanners.finding import CREDENTIAL
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Mapping
@@ -202,7 +203,7 @@ class Screening:
             treatment=treatment,
             allowances=self._allowed(call),
             links=self._links_of(call.upstream),
-            apart=ASKED_URL,
+            apart=ASKED_URL if _sends_a_person(ask) else frozenset(),
             nonce=self._nonce_for(treatment),
         )
         try:
@@ -211,6 +212,16 @@ class Screening:
             return unshown(ask, NOTHING, "scan_unfinished", str(error))
         if problem in {INCOMPLETE, FAULT}:
             return unshown(ask, found, "scan_unfinished", "the look at it did not come to its end")
+        if job.apart:
+            try:
+                address = await self._observed(
+                    msgspec.json.encode(ask.params["url"]), "the address", call, whose
+                )
+            except ScanUnfinished as error:
+                return unshown(ask, found, error.code, error.reason)
+            found = found.joined(address)
+            if address.counts.get(CREDENTIAL):
+                return unshown(ask, found, "unfit_url", "a credential of the gateway stands in its address")
         shown = ask if new is None else replace(ask, raw=new, params=json.loads(new))
         refused = refusal("content_blocked", f"policy keeps back {problem}") if problem else None
         return ScreenedAsk(ask=shown, observations=found, refused=refused)
@@ -229,8 +240,13 @@ class Screening:
             return await self._looked_at_elsewhere(job, whose, tokenise)
         if nothing_in(self._pipeline, job):
             return Answer(None, NOTHING)
-        look = Look(self._pipeline, job)
-        wanted = look.to_be_tokenised() if tokenise is not None else {}
+        try:
+            look = Look(self._pipeline, job)
+            wanted = look.to_be_tokenised() if tokenise is not None else {}
+        except ScanIncomplete:
+            raise
+        except Exception:  # noqa: BLE001 - as in a worker: what a server says must not end a request without a word
+            return Answer(None, NOTHING, FAULT)
         placeholders = await tokenise(wanted) if wanted and tokenise is not None else {}
         return look.answer(placeholders)
 
@@ -254,6 +270,15 @@ def words_of(notice: Notice) -> str:
 
 def _member(notice: Notice) -> str:
     return "message" if notice.method == "notifications/progress" else "data"
+
+
+def _sends_a_person(ask: InputAsk) -> bool:
+    """Whether its address is one that a person is sent to; in any other question it is a text like others."""
+    return (
+        ask.method == "elicitation/create"
+        and ask.params.get("mode") == "url"
+        and isinstance(ask.params.get("url"), str)
+    )
 
 
 def _sealed_later(call: Call, reply: Reply) -> frozenset[Place]:

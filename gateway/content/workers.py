@@ -140,8 +140,12 @@ class ScanWorkers:
         except TimeoutError:
             raise ScanIncomplete("everybody who looks at large values was busy") from None
         # The worker keeps its own deadline, from when its process is there; this is for one that is stuck.
+        try:
+            asked = loop.run_in_executor(self._threads, lent.ask, job)
+        except RuntimeError as error:
+            self._idle.put_nowait(lent)
+            raise ScanIncomplete("the gateway is shutting down") from error
         timer = loop.call_later(2 * self._deadline_s + START_DEADLINE_S, lent.kill)
-        asked = loop.run_in_executor(self._threads, lent.ask, job)
         asked.add_done_callback(lambda done: self._returned(lent, timer, done))
         # Shielded: a caller that goes away does not free a worker that is still busy.
         return await asyncio.shield(asked)

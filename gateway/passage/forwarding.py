@@ -120,7 +120,7 @@ class Forwarding:
         return await upstream.call(
             send,
             deadline_s=self._deadline_s[upstream.id],
-            on_notice=self._screen.notices(on_notice),
+            on_notice=self._screen.notices(on_notice, whose=send.session_key),
             on_ask=on_ask,
         )
 

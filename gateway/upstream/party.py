@@ -10,7 +10,7 @@ from scanners.hidden_text import stripped
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WORDS_CHARACTERS_MAX = 4_096
+WORDS_CHARACTERS_MAX = 65_536
 """Of foreign words that are looked at before they are cut."""
 _UNPRINTABLE = re.compile(r"[^ -~]+")
 
@@ -40,5 +40,7 @@ class Party(str):
 
         Secrets go first: of one that was cut in half nobody knows that it was one.
         """
-        seen = self._redacted(stripped(text[:WORDS_CHARACTERS_MAX])[0])
+        if len(text) > WORDS_CHARACTERS_MAX:
+            text = text[:WORDS_CHARACTERS_MAX].rpartition(" ")[0]
+        seen = self._redacted(stripped(text)[0])
         return _UNPRINTABLE.sub("?", seen[: chars_max * 2])[:chars_max]

@@ -214,3 +214,62 @@ def test_what_is_no_block_stays(value):
     found = blocks_of(value, LINKS)
     assert found.value == value
     assert found.finds == ()
+
+
+@pytest.mark.abuse(70, 72)
+def test_what_a_task_brings_and_what_a_tool_result_of_a_message_holds_is_walked_too():
+    inside = {"content": [link("file:///etc/passwd"), image(PAGE)]}
+    found = blocks_of({"status": "completed", "result": inside}, LINKS)
+    assert [block["type"] for block in found.value["result"]["content"]] == ["text", "text"]
+    assert only(found)[0] == ("link", "foreign-resource", "/result/content/0/uri")
+    message = {"role": "user", "content": {"type": "tool_result", **inside}}
+    found = blocks_of({"messages": [message]}, LINKS)
+    assert [one["type"] for one in found.value["messages"][0]["content"]["content"]] == ["text", "text"]
+
+
+@pytest.mark.abuse(71)
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-16", "utf-32"])
+def test_a_text_in_wide_characters_is_a_text(codec):
+    data = "TOKEN=hunter2, grün\n".encode(codec)
+    value = {"contents": [{"uri": "orders://1", "blob": base64.b64encode(data).decode()}]}
+    found = blocks_of(value, LINKS)
+    assert "TOKEN=hunter2" in found.value["contents"][0]["blob"]
+    assert found.closed(found.value) == value
+
+
+@pytest.mark.abuse(71, 72)
+def test_bytes_that_say_they_are_text_and_are_none_are_left_out():
+    blob = base64.b64encode(b"\xff" * 20 + b"TOKEN=hunter2").decode()
+    value = {"contents": [{"uri": "orders://1", "mimeType": "text/plain", "blob": blob}]}
+    assert "blob" not in blocks_of(value, LINKS).value["contents"][0]
+    del value["contents"][0]["mimeType"]
+    assert blocks_of(value, LINKS).apart, "control: of bytes that say nothing nobody expects a text"
+    spread = base64.b64encode(b"\xff" * 20 + "own".encode("utf-16-le")).decode()
+    value["contents"][0]["blob"] = spread
+    assert blocks_of(value, LINKS, holds_own=lambda data: b"own" in data).finds
+
+
+@pytest.mark.abuse(71)
+def test_an_allowance_lets_no_text_pass_that_is_no_base64():
+    allowed = [Allowance(tool="x/y", pointer="/**", rule="media-type", reason="known", until_ms=1)]
+    value = {"content": [image("hunter2 hunter2")], "contents": [{"uri": "orders://1", "blob": "hunter2!"}]}
+    found = blocks_of(value, LINKS, allowed)
+    assert "hunter2" not in json.dumps(found.value)
+    assert blocks_of({"content": [image(PAGE)]}, LINKS, allowed).finds == (), "control"
+
+
+@pytest.mark.abuse(67)
+def test_odd_bytes_put_no_hidden_character_together():
+    data = b"a" * 100 + b"\xe2\x80" + "\u200b".encode() + b"\xae"
+    value = {"contents": [{"uri": "orders://1", "blob": base64.b64encode(data).decode()}]}
+    found = blocks_of(value, LINKS)
+    text = found.value["contents"][0]["blob"].replace("\u200b", "")
+    closed = found.closed({"contents": [{**found.value["contents"][0], "blob": text}]})
+    assert "\u202e".encode() not in base64.b64decode(closed["contents"][0]["blob"])
+
+
+def test_deep_json_in_a_text_is_no_reason_to_fail():
+    raw = json.dumps(
+        {"content": [{"type": "text", "text": '{"a":' + "[" * 30_000}], "structuredContent": {"a": 1}}
+    )
+    assert differences(raw.encode()) == ()

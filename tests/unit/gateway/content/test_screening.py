@@ -493,3 +493,45 @@ async def test_answers_are_only_observed_and_told_apart_from_arguments():
     looks = screening(Workers((None, NOTHING, "fault")), inline_bytes_max=1024)
     with pytest.raises(ScanUnfinished, match="the answers could not"):
         await looks.arguments(none, {"a": json.dumps("x" * 2000).encode()}, whose=())
+
+
+@pytest.mark.abuse(67, 70)
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"content": [{"type": "resource_li\u200bnk", "uri": "file:///etc/passwd", "name": "x"}]},
+        {"con\u200btent": [{"type": "image", "data": "PGh0bWw+", "mimeType": "image/png"}]},
+        {"content": [], "result\u200bType": "input_required", "inputRequests": {}},
+        {"content": [], "is\u200bError": True},
+        {"status": "input_required", "inputRe\u200bquests": {"k": {}}},
+    ],
+    ids=["type", "content", "resultType", "isError", "inputRequests"],
+)
+async def test_cleaning_makes_nothing_that_nobody_has_judged(value):
+    found = await screening().reply(CALL, None, reply(value), whose=())
+    assert found.kept_back == "scan_unfinished"
+    harmless = {
+        "content": [{"type": "text", "text": "so\u200b fine"}],
+        "structuredContent": {"no\u200bte": "a\u200bb"},
+    }
+    found = await screening().reply(CALL, None, reply(harmless), whose=())
+    assert found.kept_back == ""
+    assert json.loads(found.reply.result)["structuredContent"] == {"note": "ab"}
+
+
+@pytest.mark.abuse(75)
+async def test_only_an_address_that_a_person_is_sent_to_is_left_as_it_is():
+    def question(method, **params):
+        raw = json.dumps(params).encode()
+        return InputAsk(method=method, raw=raw, params=params)
+
+    url = "https://login.example/?t=hunter2"
+    shown = await screening().ask(CALL, question("elicitation/create", mode="url", url=url), whose=())
+    assert shown.ask.params["url"] == url
+    assert shown.observations.counts == {"password": 1}, "it is told all the same"
+    for other in (
+        question("sampling/createMessage", messages=[], url=url),
+        question("elicitation/create", mode="form", url=url),
+    ):
+        shown = await screening().ask(CALL, other, whose=())
+        assert "hunter2" not in shown.ask.params["url"]
