@@ -248,4 +248,4 @@ def test_a_visit_is_cleaned_but_for_where_it_leads(asked, server):
     assert shown["url"] == url
     assert shown["message"].startswith(f"{server}: log in with [REDACTED:github-token:")
     found = [one["found"] for one in asked.gateway.records()[entries:] if one["kind"] == "input_request"]
-    assert found == [{"github-token": 1}]
+    assert found == [{"github-token": 2}], "what stands in the address is told, too"
