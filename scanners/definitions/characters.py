@@ -47,7 +47,6 @@ _NEAR_CHARACTERS: Final = 8
 """A mark of direction has a use within this distance of letters that run from right to left."""
 
 _ASCII_CONTROLS: Final = bytes(ord(char) for char in _CONTROLS if char < "\x80")
-_ZWJ: Final = "\u200d"
 _LOOK_ALIKES: Final = str.maketrans(
     "аеорсухіјѕԁԛԝһӏкмтнвАВЕКМНОРСТХІЈЅУαοονικρτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧаɑıℓոսօ",
     "aeopcyxijsdqwhlkmthbABEKMHOPCTXIJSYaoovikptuxABEZHIKMNOPTYXaailnuo",

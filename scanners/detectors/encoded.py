@@ -48,7 +48,6 @@ AROUND_BYTES: Final = 256
 
 # The four characters that stand for three bytes of printable ASCII.
 _QUAD: Final = r"[I-Za-f][A-HQ-Xg-nw-z0-3\x2d+][A-Za-z0-9+/_\x2d][A-Za-z0-9+/_\x2d]"
-_WRAP: Final = r"(?:\\?[rn]|[\r\n]|[ \t])*"
 _TEXT_IN_BASE64: Final = rf"(?:{_QUAD}){{4}}"
 _PACKED_IN_BASE64: Final = r"(?:H4sI|eJ[w-z]|eN[o-r]|eAE|eF[4-7])[A-Za-z0-9+/_\x2d]{8}"
 # What begins characters that nobody sees, in UTF-8: zero widths, the mark of byte order, selectors, tags.

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from scanners.detectors.surroundings import Candidate
 
 HYPHEN: Final = rb"(?:-|\xe2\x80[\x90-\x95])"
-SPACE: Final = rb"(?: |\xc2\xa0|\xe2\x80[\x82-\x8a\xaf])"
 GAP: Final = rb"(?:[ .-]|\xc2\xa0|\xe2\x80[\x82-\x8a\x90-\x95\xaf])"
 """One hyphen, dot or space, in bytes of UTF-8: typographic ones are copied along with what they part."""
 

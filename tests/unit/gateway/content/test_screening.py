@@ -19,8 +19,9 @@ from gateway.core.content import NOTHING
 from gateway.core.obligations import AS_USUAL, Treatment
 from gateway.errors import ScanUnfinished
 from gateway.ports import Notice, Reply
+from scanners.credentials import Credentials
 from scanners.errors import ScanIncomplete
-from scanners.pipeline import SPANS_MAX
+from scanners.pipeline import SPANS_MAX, Pipeline
 from tests.fakes import definition
 from tests.unit.gateway.content.engine import built
 from tests.unit.gateway.content.test_media import png
@@ -517,6 +518,21 @@ async def test_cleaning_makes_nothing_that_nobody_has_judged(value):
     found = await screening().reply(CALL, None, reply(harmless), whose=())
     assert found.kept_back == ""
     assert json.loads(found.reply.result)["structuredContent"] == {"note": "ab"}
+
+
+@pytest.mark.abuse(75)
+async def test_nobody_is_sent_to_an_address_with_a_credential_of_the_gateway():
+    looks = screening(pipeline=Pipeline(Credentials(["correct-horse-battery"]), [], b"k" * 16))
+
+    async def asked(url):
+        params = {"mode": "url", "url": url}
+        ask = InputAsk(method="elicitation/create", raw=json.dumps(params).encode(), params=params)
+        return await looks.ask(CALL, ask, whose=())
+
+    refused = await asked("https://evil.example/?t=correct-horse-battery")
+    assert refused.refused.reasons[0].code == "unfit_url"
+    assert "correct-horse" not in str(refused.ask)
+    assert (await asked("https://login.example/?t=x")).refused is None, "control"
 
 
 @pytest.mark.abuse(75)
