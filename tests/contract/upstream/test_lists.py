@@ -62,7 +62,7 @@ FAILURES = {
 async def test_a_list_that_fails_is_named_and_costs_no_other(workshop, scripted, http, call, kind, failure):
     script = Lists(http, on={kind.method: FAILURES[failure](http)})
     async with scripted(script) as server:
-        upstream = await workshop.ready(url=server.url, list_timeout_s=0.2)
+        upstream = await workshop.ready(url=server.url, list_timeout_s=1.5)
         listing = await upstream.list_definitions(deadline_s=5, kinds=ALL)
         assert listing.elements.keys() == ALL - {kind}
         assert listing.elements[Kind.TOOL][0].value == {"name": "x:y"}
@@ -81,7 +81,7 @@ async def test_a_list_that_fails_is_named_and_costs_no_other(workshop, scripted,
 async def test_tools_that_cannot_be_listed_are_an_error(workshop, scripted, http, failure, error):
     script = Lists(http, on={"tools/list": FAILURES[failure](http)})
     async with scripted(script) as server:
-        upstream = await workshop.ready(url=server.url, list_timeout_s=0.2)
+        upstream = await workshop.ready(url=server.url, list_timeout_s=1.5)
         with pytest.raises(error):
             await upstream.list_definitions(deadline_s=5, kinds=ALL)
         listing = await upstream.list_definitions(deadline_s=5, kinds=frozenset({Kind.PROMPT}))
