@@ -1,8 +1,8 @@
-"""The desks: what people can do with held calls and with definitions, whoever asks: API, pages later."""
+"""The desks: what people can do with held calls and with definitions, whoever asks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -19,6 +19,65 @@ if TYPE_CHECKING:
 
 Verdict = Literal["approve", "deny"]
 Resolution = Literal["succeeded", "failed", "held"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePlace:
+    """Where a rule stands in the policy that is in force."""
+
+    rule: str
+    """Its package, e.g. ``toolgate.rules.refunds``."""
+    code: str
+    file: str
+    """Relative to the policy folder."""
+    row: int
+    """Counted from 1: of the first line of ``text``."""
+    text: str
+    """The rule as it is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unusual:
+    """One fact in which a call differs from what ran before. By the gateway, from redacted values."""
+
+    code: str
+    """Stable, e.g. ``first_value``."""
+    text: str
+    """A sentence."""
+    pointer: str = ""
+    """JSON Pointer of the argument it is about; empty: the call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One earlier call of the same session, as the log has it."""
+
+    call: str
+    at_ms: int
+    method: str
+    target: str
+    effect: str
+    """``allow``, ``hold`` or ``deny``."""
+    status: str
+    """What came of it; empty: no end is known."""
+    found: Mapping[str, int]
+    """What was found in arguments and answer, by kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """What the log and the session say about the way to a held call."""
+
+    labels: tuple[str, ...] = ()
+    """Of the session, now: ``untrusted-content``, ``private-data``, ``secret-seen``, those of rules."""
+    steps: tuple[Step, ...] = ()
+    """The latest before the call, oldest first."""
+    found: Mapping[str, int] = field(default_factory=dict)
+    """What was found in the call's own arguments, by kind."""
+    found_by: tuple[str, ...] = ()
+    """The scanners' rules that found it."""
+    problem: str = ""
+    """Why the log could not be asked; empty if it could."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +104,14 @@ class HoldSheet:
     """Why nobody can approve it: too much to be looked at; empty if one can."""
     may_decide: str
     """Why this person may not; empty if they may."""
+    described: tuple[tuple[str, str], ...] = ()
+    """JSON Pointer of an argument, and what the server's schema says of it: the server's words."""
+    places: tuple[RulePlace, ...] = ()
+    """Where the rules that hold it stand, as far as they are in force."""
+    unusual: tuple[Unusual, ...] = ()
+    compared: int = 0
+    """With how many earlier calls of the tool it was compared."""
+    trail: Trail = field(default_factory=Trail)
 
 
 class Desk(Protocol):

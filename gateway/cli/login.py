@@ -21,9 +21,9 @@ def login(open_port: Callable[[Terminal], PeoplePort], *, as_json: bool) -> None
     """Ask the people port for it."""
     from gateway.cli.approvals.client import read
     from gateway.cli.approvals.terminal import terminal
-    from gateway.cli.approvals.wording import span
     from gateway.core.visible_text import visible
     from gateway.people.models import LoginLink
+    from gateway.people.sheet.wording import span
 
     screen = terminal()
     answer = open_port(screen).post("/login-links", {})

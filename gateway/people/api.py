@@ -21,12 +21,12 @@ from gateway.people.models import (
     GrantsQuery,
     HoldPage,
     HoldRow,
-    HoldSheetModel,
     HoldsQuery,
     Me,
     ResolveRequest,
     RevokeRequest,
 )
+from gateway.people.sheet_models import HoldSheetModel
 from gateway.people.table import DECIDES, EVENTS, LOOKS, MOVES, STORED, Operation
 
 if TYPE_CHECKING:

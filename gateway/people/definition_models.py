@@ -8,7 +8,8 @@ from pydantic import AfterValidator, Field
 
 from durable.pins.state import State
 from gateway.core.definition import Kind, Words
-from gateway.people.models import Answer, Asked, Reason, Redaction, Seen, Time
+from gateway.people.models import Answer, Asked, Reason, Seen, Time
+from gateway.people.sheet_models import Redaction
 
 PAGE_DEFINITIONS_MAX = 1_000
 PAGE_DEFINITIONS_DEFAULT = 200

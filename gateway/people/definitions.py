@@ -24,8 +24,8 @@ from gateway.people.definition_models import (
     WordModel,
 )
 from gateway.people.errors import PeopleRefusal
-from gateway.people.models import Redaction
 from gateway.people.presenting import time_text
+from gateway.people.sheet_models import Redaction
 from gateway.people.table import STORED, Operation
 
 if TYPE_CHECKING:

@@ -6,16 +6,18 @@ import datetime
 from typing import TYPE_CHECKING, Any
 
 from durable.holds.hold import RISK_NAMES
-from gateway.people.models import (
+from gateway.people.models import HoldRow, OutcomeModel, Requester, Why
+from gateway.people.sheet_models import (
+    Described,
     EventModel,
-    HoldRow,
     HoldSheetModel,
-    OutcomeModel,
+    PlaceModel,
     Redaction,
-    Requester,
     SimilarModel,
+    StepModel,
+    TrailModel,
+    UnusualModel,
     VoteModel,
-    Why,
 )
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from durable.holds.finding import Similar
     from durable.holds.hold import Event, Hold, Outcome, Person, Vote
-    from gateway.desk import Desk, HoldSheet
+    from gateway.desk import Desk, HoldSheet, RulePlace, Trail, Unusual
 
 _COMMITMENT = "_payload"
 """Members of events that say where sealed values lie: nothing for people."""
@@ -115,6 +117,13 @@ class Presenter:
             definition_title=sheet.definition_title,
             uninspectable=sheet.uninspectable,
             may_decide=sheet.may_decide,
+            described=[Described(pointer=pointer, text=text) for pointer, text in sheet.described],
+            places=[_place(one) for one in sheet.places],
+            unusual=[
+                UnusualModel(code=one.code, text=one.text, pointer=one.pointer) for one in sheet.unusual
+            ],
+            compared=sheet.compared,
+            trail=_trail(sheet.trail),
         )
 
 
@@ -161,6 +170,35 @@ def _event(event: Event) -> EventModel:
 
 def _shown(details: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in details.items() if not name.endswith(_COMMITMENT)}
+
+
+def _place(one: RulePlace) -> PlaceModel:
+    return PlaceModel(rule=one.rule, code=one.code, file=one.file, row=one.row, text=one.text)
+
+
+def _unusual(one: Unusual) -> UnusualModel:
+    return UnusualModel(code=one.code, text=one.text, pointer=one.pointer)
+
+
+def _trail(trail: Trail) -> TrailModel:
+    return TrailModel(
+        labels=list(trail.labels),
+        steps=[
+            StepModel(
+                call=step.call,
+                at=time_text(step.at_ms),
+                method=step.method,
+                target=step.target,
+                effect=step.effect,
+                status=step.status,
+                found=dict(step.found),
+            )
+            for step in trail.steps
+        ],
+        found=dict(trail.found),
+        found_by=list(trail.found_by),
+        problem=trail.problem,
+    )
 
 
 def _similar(one: Similar) -> SimilarModel:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.cli.approvals.arguments import Arguments, arguments_of, confirmation
 from gateway.cli.approvals.client import TurnedAway, id_in_path, read
 from gateway.cli.approvals.showing import sheet_lines
-from gateway.cli.approvals.wording import SEEN_CHARACTERS_MIN, short
 from gateway.core.visible_text import visible
 from gateway.errors import ConfigurationError
-from gateway.people.models import DecisionAnswer, ErrorDetail, HoldSheetModel
+from gateway.people.models import DecisionAnswer, ErrorDetail
+from gateway.people.sheet.looking import Arguments, arguments_of, confirmation
+from gateway.people.sheet.wording import SEEN_CHARACTERS_MIN, short
+from gateway.people.sheet_models import HoldSheetModel
 
 if TYPE_CHECKING:
     from gateway.cli.approvals.client import PeoplePort

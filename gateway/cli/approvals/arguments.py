@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from gateway.cli.approvals.addresses import addresses_in
 from gateway.cli.approvals.paper import Paper, quoted, styled
-from gateway.cli.approvals.values import (
+from gateway.core.visible_text import is_plain, pieces, visible
+from gateway.people.sheet.addresses import addresses_in
+from gateway.people.sheet.looking import CHARACTERS_MAX, CROWDED, FOREIGN_MARKER, ends
+from gateway.people.sheet.values import (
     Leaf,
     Path,
     Unreadable,
@@ -22,60 +22,18 @@ from gateway.cli.approvals.values import (
     leaves_of,
     pointer_of,
 )
-from gateway.core.visible_text import ALARMING, is_plain, pieces, visible
 
 if TYPE_CHECKING:
-    from gateway.people.models import HoldSheetModel
+    from gateway.people.sheet.looking import Arguments
+    from gateway.people.sheet_models import HoldSheetModel
 
-CHARACTERS_MAX = 1_000
-"""A longer string is shown by its ends."""
-LINES_MAX = 24
-END_CHARACTERS = 300
-END_LINES = 12
 LINKS_MAX = 20
 PATH_COLUMNS_MAX = 28
 COUNTED_CHARACTERS = 60
-TYPED_CHARACTERS_MAX = 64
 AROUND = 60
 """Characters shown before and behind a difference in long strings."""
 
-CROWDED = "crowded"
-"""Everything was hidden at once: the arguments hold more secrets than are hidden one by one."""
-FOREIGN_MARKER = "foreign-marker"
-
 _NAME = re.compile(r"[A-Za-z_$@][A-Za-z0-9_.$@-]*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arguments:
-    """What would run, as far as a person can look at it."""
-
-    leaves: tuple[Leaf, ...]
-    obstacle: str
-    """Why nobody can look at it; empty if one can."""
-    alarms: Counter[str]
-    """What hides in it or passes as something else, and how often."""
-
-
-def arguments_of(sheet: HoldSheetModel) -> Arguments:
-    """The values out of the very text that an approval is about."""
-    leaves: tuple[Leaf, ...] = ()
-    obstacle = sheet.uninspectable
-    if not obstacle:
-        try:
-            leaves = leaves_of(sheet.arguments_text)
-        except Unreadable as error:
-            obstacle = str(error)
-    if any(one.kind == CROWDED for one in sheet.redactions):
-        obstacle = obstacle or "it holds more secrets than are hidden one by one"
-    texts = [sheet.hold.target, *(leaf.text for leaf in leaves)]
-    texts += [part for leaf in leaves for part in leaf.path if isinstance(part, str)]
-    alarms: Counter[str] = Counter()
-    for text in texts:
-        for piece in pieces(text):
-            if piece.kind in ALARMING:
-                alarms[piece.name] += max(len(piece.raw), 1)
-    return Arguments(leaves=leaves, obstacle=obstacle, alarms=alarms)
 
 
 def show_arguments(paper: Paper, sheet: HoldSheetModel, arguments: Arguments, *, full: bool) -> None:
@@ -137,32 +95,12 @@ def path_shown(path: Path) -> Text:
     return found if path else Text("(the whole)")
 
 
-def confirmation(sheet: HoldSheetModel, arguments: Arguments) -> tuple[str, str]:
-    """What a person types to approve a call of high risk, and how that is called: the object, not a yes."""
-    row = sheet.hold
-    hidden = {one.pointer for one in sheet.redactions}
-    for pointer in row.show[:1]:
-        leaf = next((one for one in arguments.leaves if pointer_of(one.path) == pointer), None)
-        if (
-            leaf is not None
-            and leaf.kind in {"string", "number"}
-            and pointer not in hidden
-            and 0 < len(leaf.text) <= TYPED_CHARACTERS_MAX
-            and leaf.text == leaf.text.strip()
-            and is_plain(leaf.text)
-        ):
-            return leaf.text, f"the value of {visible(pointer)}"
-    if is_plain(row.tool) and 0 < len(row.tool) <= TYPED_CHARACTERS_MAX:
-        return row.tool, "the name of the tool"
-    return row.id, "the id of the held call, in full"
-
-
 def _value(paper: Paper, leaf: Leaf, lead: Text, *, full: bool) -> None:
     if leaf.kind != "string":
         paper.value(pieces(leaf.text), lead)
         return
     text = leaf.text
-    head, tail = (len(text), len(text)) if full else _ends(text)
+    head, tail = (len(text), len(text)) if full else ends(text)
     if head == len(text):
         paper.value(quoted(text), lead)
         if len(text) > COUNTED_CHARACTERS or not is_plain(text):
@@ -183,23 +121,9 @@ def _value(paper: Paper, leaf: Leaf, lead: Text, *, full: bool) -> None:
         paper.note(f"and {len(found) - LINKS_MAX:,} more addresses", "bold yellow")
 
 
-def _ends(text: str) -> tuple[int, int]:
-    """How far the beginning is shown, and from where the end is; equal to the length if all of it is."""
-    lines = text.count("\n")
-    if len(text) <= CHARACTERS_MAX and lines <= LINES_MAX:
-        return len(text), len(text)
-    head, tail = min(END_CHARACTERS, len(text) // 2), max(len(text) - END_CHARACTERS, len(text) // 2)
-    begin, end = text[:head], text[tail:]
-    if begin.count("\n") > END_LINES:
-        head = len("\n".join(begin.split("\n")[:END_LINES]))
-    if end.count("\n") > END_LINES:
-        tail = len(text) - len("\n".join(end.split("\n")[-END_LINES:]))
-    return head, tail
-
-
 def _long(*leaves: Leaf) -> bool:
     return all(leaf.kind == "string" for leaf in leaves) and any(
-        _ends(leaf.text)[0] < len(leaf.text) for leaf in leaves
+        ends(leaf.text)[0] < len(leaf.text) for leaf in leaves
     )
 
 

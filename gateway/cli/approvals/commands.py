@@ -82,7 +82,7 @@ def show(hold: str, open_port: OpenPort, *, full: bool, as_json: bool) -> None:
     from gateway.cli.approvals.client import read
     from gateway.cli.approvals.showing import sheet_lines
     from gateway.cli.approvals.terminal import terminal
-    from gateway.people.models import HoldSheetModel
+    from gateway.people.sheet_models import HoldSheetModel
 
     screen = terminal()
     sheet = open_port(screen).sheet(hold)
@@ -204,8 +204,8 @@ def edit(
 def _offer(port: PeoplePort, screen: Terminal, hold_id: str) -> None:
     """Show what was edited, and ask whether it may run like that."""
     from gateway.cli.approvals import approving
-    from gateway.cli.approvals.arguments import arguments_of
     from gateway.cli.approvals.showing import sheet_lines
+    from gateway.people.sheet.looking import arguments_of
 
     sheet = approving.sheet_as_seen(port, hold_id, "")
     screen.lines(sheet_lines(sheet, width=screen.width))
@@ -226,8 +226,9 @@ def claim(hold: str, open_port: OpenPort, *, as_json: bool) -> None:
     """Tell the other reviewers that you are looking at it."""
     from gateway.cli.approvals.client import id_in_path, read
     from gateway.cli.approvals.terminal import terminal
-    from gateway.cli.approvals.wording import clock, short
-    from gateway.people.models import HoldRow, HoldSheetModel
+    from gateway.people.models import HoldRow
+    from gateway.people.sheet.wording import clock, short
+    from gateway.people.sheet_models import HoldSheetModel
 
     screen = terminal()
     port = open_port(screen)
@@ -252,7 +253,7 @@ def resolve(hold: str, outcome: str, evidence: str, open_port: OpenPort, *, as_j
     """Say what became of a call whose outcome is unknown."""
     from gateway.cli.approvals.client import id_in_path, read
     from gateway.cli.approvals.terminal import terminal
-    from gateway.people.models import HoldSheetModel
+    from gateway.people.sheet_models import HoldSheetModel
 
     screen = terminal()
     port = open_port(screen)
@@ -318,7 +319,7 @@ def revoke(hold: str, reason: str, open_port: OpenPort, *, as_json: bool) -> Non
     """Take one back that was not used yet."""
     from gateway.cli.approvals.client import id_in_path, read
     from gateway.cli.approvals.terminal import terminal
-    from gateway.people.models import HoldSheetModel
+    from gateway.people.sheet_models import HoldSheetModel
 
     screen = terminal()
     port = open_port(screen)
@@ -337,9 +338,9 @@ def _words(screen: Terminal, given: str, option: str, question: str) -> str:
 
 def _moved(answer: Any) -> str:
     from gateway.cli.approvals.client import read
-    from gateway.cli.approvals.wording import short
     from gateway.core.visible_text import visible
     from gateway.people.models import HoldRow
+    from gateway.people.sheet.wording import short
 
     row = read(HoldRow, answer)
     return f"{row.status.value.replace('_', ' ')}: {short(row.id)} {visible(row.target)}"

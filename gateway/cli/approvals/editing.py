@@ -10,18 +10,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.cli.approvals.arguments import FOREIGN_MARKER
 from gateway.cli.approvals.client import TOKEN_VARIABLE
-from gateway.cli.approvals.values import Unreadable, leaves_of, parts_of, pointer_of
 from gateway.core.strict_json import read_json
 from gateway.core.visible_text import Kind, Piece, pieces, visible
 from gateway.errors import ConfigurationError, InvalidParams, MalformedMessage
+from gateway.people.sheet.looking import FOREIGN_MARKER
+from gateway.people.sheet.values import Unreadable, leaves_of, parts_of, pointer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.cli.approvals.terminal import Terminal
-    from gateway.people.models import HoldSheetModel
+    from gateway.people.sheet_models import HoldSheetModel
 
 EDITOR = "vi"
 FILE_BYTES_MAX = 1 << 20

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from durable.holds.status import Status
 from gateway.cli.approvals.client import read
-from gateway.cli.approvals.paper import shown
-from gateway.cli.approvals.wording import RISK_STYLE, shortest, span
+from gateway.cli.approvals.paper import RISK_STYLE, shown
 from gateway.people.models import PAGE_HOLDS_MAX, HoldPage
+from gateway.people.sheet.wording import shortest, span
 
 if TYPE_CHECKING:
     from gateway.cli.approvals.client import PeoplePort

@@ -23,6 +23,7 @@ PLACE_RULE = "  ┆ "
 WIDTH_MIN = 40
 
 ALARM_STYLE = "bold white on red"
+RISK_STYLE = {"low": "green", "medium": "yellow", "high": "bold red"}
 _STYLES = {kind: ALARM_STYLE if kind in ALARMING else "cyan" for kind in Kind} | {Kind.PLAIN: ""}
 
 

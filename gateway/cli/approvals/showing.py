@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from gateway.cli.approvals.arguments import Arguments, arguments_of, show_arguments, show_changes
-from gateway.cli.approvals.paper import ALARM_STYLE, Paper, shown
-from gateway.cli.approvals.wording import (
-    RISK_STYLE,
+from gateway.cli.approvals.arguments import show_arguments, show_changes
+from gateway.cli.approvals.paper import ALARM_STYLE, RISK_STYLE, Paper, shown
+from gateway.core.visible_text import visible
+from gateway.people.sheet.looking import Arguments, arguments_of
+from gateway.people.sheet.wording import (
     SEEN_CHARACTERS_MIN,
     clock,
     deciders,
@@ -19,10 +20,10 @@ from gateway.cli.approvals.wording import (
     span,
     waited_s,
 )
-from gateway.core.visible_text import visible
 
 if TYPE_CHECKING:
-    from gateway.people.models import HoldRow, HoldSheetModel
+    from gateway.people.models import HoldRow
+    from gateway.people.sheet_models import HoldSheetModel
 
 WAITS = frozenset({"held", "approved"})
 _TOLD_ELSEWHERE = frozenset({"status", "how", "names", "single_user"})

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 
 from gateway.background import Background
 from gateway.cli.approvals.client import ANSWER_BYTES_MAX, DEADLINE_S, TurnedAway, read, said
-from gateway.cli.approvals.wording import clock, short, span, who
 from gateway.core.visible_text import visible
 from gateway.egress import Egress, EgressSettings
 from gateway.errors import MalformedMessage, UpstreamError
 from gateway.people.models import PAGE_HOLDS_MAX, HoldPage, HoldRow
+from gateway.people.sheet.wording import clock, short, span, who
 from gateway.upstream.sse import SseParser
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import re
 import jsonschema_rs
 import pytest
 
-from gateway.people import definition_models, models
+from gateway.people import definition_models, models, sheet_models
 from gateway.people.errors import STATUS
 from gateway.people.models import Answer, Asked, ErrorAnswer
 from tests.contract.people.port import LEA
@@ -81,7 +81,7 @@ async def test_every_model_that_goes_over_the_wire_is_described(port):
     bases = {Asked, Answer}
     found = {
         one.__name__
-        for one in (vars(models) | vars(definition_models)).values()
+        for one in (vars(models) | vars(sheet_models) | vars(definition_models)).values()
         if isinstance(one, type) and issubclass(one, Asked | Answer) and one not in bases
     }
     queries = {one for one in found if one.endswith("Query")}

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from gateway.cli.approvals.client import TurnedAway
 from gateway.cli.approvals.terminal import Terminal
-from gateway.people.models import ErrorDetail, HoldSheetModel
+from gateway.people.models import ErrorDetail
+from gateway.people.sheet_models import HoldSheetModel
 from tests.unit.gateway.cli.approvals.sheets import sheet as a_sheet
 
 

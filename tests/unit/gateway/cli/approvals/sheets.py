@@ -92,6 +92,11 @@ def sheet(arguments: Any = None, *, hold: dict[str, Any] | None = None, **change
         "definition_title": "Refund an order",
         "uninspectable": "",
         "may_decide": "",
+        "described": [],
+        "places": [],
+        "unusual": [],
+        "compared": 0,
+        "trail": {"labels": [], "steps": [], "found": {}, "found_by": [], "problem": ""},
     }
     assert changes.keys() <= found.keys()
     return found | changes

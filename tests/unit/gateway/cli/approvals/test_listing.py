@@ -7,8 +7,8 @@ from rich.console import Console
 
 from gateway.cli.approvals.listing import folded, holds, table
 from gateway.cli.approvals.watching import line_of
-from gateway.cli.approvals.wording import shortest, span
 from gateway.people.models import HoldRow
+from gateway.people.sheet.wording import shortest, span
 from tests.unit.gateway.cli.approvals.sheets import row
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from gateway.cli.approvals.arguments import CHARACTERS_MAX, arguments_of, confirmation
 from gateway.cli.approvals.showing import sheet_lines
+from gateway.people.sheet.looking import CHARACTERS_MAX, arguments_of, confirmation
 from tests.unit.gateway.cli.approvals.screens import model
 from tests.unit.gateway.cli.approvals.sheets import ID, SEEN, canonical, row, sheet
 

@@ -15,8 +15,6 @@ ID_CHARACTERS = 12
 SEEN_CHARACTERS_MIN = 16
 """Of the 64 that a decision carries; a shorter beginning says too little about what was seen."""
 
-RISK_STYLE = {"low": "green", "medium": "yellow", "high": "bold red"}
-
 
 def span(seconds: int) -> str:
     """A length of time, to two units."""

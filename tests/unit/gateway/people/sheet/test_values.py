@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cli.approvals.values import (
+from gateway.people.sheet.values import (
     Leaf,
     Unreadable,
     changes,

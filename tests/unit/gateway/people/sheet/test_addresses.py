@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.cli.approvals.addresses import addresses_in
+from gateway.people.sheet.addresses import addresses_in
 
 
 def test_host_and_rest_are_told_apart():
