@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from durable.audit.entry import unix_us
 from durable.audit.layout import Layout
@@ -20,7 +20,7 @@ from durable.audit.tree import leaf_hash
 from durable.errors import DurableError, IndexUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from durable.audit.reading import Located
@@ -29,6 +29,7 @@ BATCH_ENTRIES_MAX = 2000
 BATCH_PAUSE_S = 0.05
 RETRY_S = 5.0
 QUERY_ROWS_MAX = 1000
+CANDIDATES_MAX = 10
 VERSION = 1
 """Of the schema; a file of another one is made again."""
 
@@ -112,6 +113,11 @@ class AuditIndex:
         return max(0, self._next_seq - self._indexed_seq)
 
     @property
+    def known_seq(self) -> int:
+        """Everything before this it knows."""
+        return self._indexed_seq
+
+    @property
     def reason(self) -> str:
         """Why it does not advance; empty if it does."""
         return self._reason
@@ -150,24 +156,63 @@ class AuditIndex:
     def entries_of_call(self, tenant: str, call: str) -> list[Row]:
         """What the log says about one call, in order. Blocking. Raises IndexUnavailable."""
         return self._query(
-            f"{_SELECT} WHERE tenant = ? AND call = ? ORDER BY seq LIMIT ?", tenant, call, QUERY_ROWS_MAX
+            f"{_SELECT} WHERE tenant = ? AND call = ? AND call <> '' ORDER BY seq LIMIT ?",
+            tenant,
+            call,
+            QUERY_ROWS_MAX,
+        )
+
+    def ends_of_calls(self, tenant: str, calls: Collection[str]) -> list[Row]:
+        """What says how calls ended, in order. Blocking. Raises IndexUnavailable."""
+        marks = ", ".join("?" * len(calls))
+        # The plus: there are many ends, and few calls are asked about.
+        return self._query(
+            f"{_SELECT} WHERE tenant = ? AND call IN ({marks}) AND call <> '' "
+            "AND +kind IN ('outcome', 'not_sent', 'resolution') ORDER BY seq LIMIT ?",
+            tenant,
+            *calls,
+            QUERY_ROWS_MAX,
+        )
+
+    def calls_of_prefix(self, tenant: str, prefix: str) -> list[str]:
+        """Ids of a tenant's calls that begin like this, some of them. Blocking. Raises IndexUnavailable."""
+        found = self._ask(
+            "SELECT DISTINCT call FROM entry WHERE tenant = ? AND call >= ? AND call < ? AND call <> '' "
+            "ORDER BY call LIMIT ?",
+            tenant,
+            prefix,
+            prefix + "\U0010ffff",
+            CANDIDATES_MAX,
+        )
+        return [call for (call,) in found]
+
+    def grew(self, tenant: str, since_seq: int) -> bool:
+        """Whether a tenant has entries from there on. Blocking. Raises IndexUnavailable."""
+        # The plus: the few new entries are looked at, not the many of the tenant.
+        return bool(
+            self._ask("SELECT 1 FROM entry WHERE seq >= ? AND +tenant = ? LIMIT 1", since_seq, tenant)
         )
 
     def _find(
         self, scope: dict[str, str], wanted: dict[str, str], before_seq: int | None, limit: int
     ) -> list[Row]:
         terms = scope | {column: value for column, value in wanted.items() if value}
-        where = " AND ".join(["seq < ?", *(f"{column} = ?" for column in terms)])
+        # SQLite uses an index of some rows only for what says that it is about those.
+        partial = [f"{column} <> ''" for column in ("subject", "tool") if column in terms]
+        where = " AND ".join(["seq < ?", *(f"{column} = ?" for column in terms), *partial])
         last = self._next_seq if before_seq is None else before_seq
         sql = f"{_SELECT} WHERE {where} ORDER BY seq DESC LIMIT ?"
         return self._query(sql, last, *terms.values(), min(limit, QUERY_ROWS_MAX))
 
     def _query(self, sql: str, *values: str | int) -> list[Row]:
+        return [Row(*row) for row in self._ask(sql, *values)]
+
+    def _ask(self, sql: str, *values: str | int) -> list[tuple[Any, ...]]:
         try:
             with closing(
                 sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=1.0)
             ) as connection:
-                return [Row(*row) for row in connection.execute(sql, values)]
+                return connection.execute(sql, values).fetchall()
         except (sqlite3.Error, ValueError) as exc:
             raise IndexUnavailable(f"the index cannot answer: {exc}", next_step="read the segments") from exc
 
@@ -182,9 +227,9 @@ class AuditIndex:
             try:
                 with closing(connect(self._directory)) as connection:
                     self._follow(connection)
-                self._reason = ""
             except (sqlite3.Error, StaleIndex) as exc:
                 self._reason = f"the index is made again: {exc}"
+                self._indexed_seq = 0
                 with suppress(OSError):
                     remove(self._directory)
                 self._ending.wait(RETRY_S if isinstance(exc, sqlite3.OperationalError) else 0)
@@ -202,6 +247,7 @@ class AuditIndex:
                 self._on_progress()
                 if self._ending.is_set():
                     return
+            self._reason = ""
             self._wake.wait()
             self._wake.clear()
             self._ending.wait(BATCH_PAUSE_S)

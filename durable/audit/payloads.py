@@ -196,6 +196,28 @@ def read_payload(
         PayloadAltered: the value is not what the entry committed to.
         OSError: it may be there, and cannot be read at the moment.
     """
+    frame, key = _openable(data, master, tenant=tenant, subject=subject, commitment=commitment)
+    salt, body = sealing.unseal(frame, cipher=key.cipher, tag=frame.tag)
+    expected = commitment.get("kept_sha256", commitment.get("sha256"))
+    if sealing.commitment(salt, body) != expected:
+        raise PayloadAltered("the payload does not match the commitment in its entry")
+    return Payload(body=body, full_bytes=int(commitment["bytes"]))
+
+
+def find_payload(
+    data: Path, master: MasterKey, *, tenant: str, subject: str, commitment: Mapping[str, Any]
+) -> None:
+    """Whether a payload could be opened; it is not, so nobody has read anything.
+
+    Raises:
+        PayloadMissing, PayloadErased, OSError: see ``read_payload``.
+    """
+    _openable(data, master, tenant=tenant, subject=subject, commitment=commitment)
+
+
+def _openable(
+    data: Path, master: MasterKey, *, tenant: str, subject: str, commitment: Mapping[str, Any]
+) -> tuple[sealing.Frame, DataKey]:
     layout = Layout(data)
     frame = _find(layout, str(commitment.get("payload")))
     tag = master.tag(tenant, subject)
@@ -205,11 +227,7 @@ def read_payload(
     key = keyring.find(tag)
     if key is None or key.id != frame.key_id:
         raise PayloadErased("the key that could open this payload was destroyed")
-    salt, body = sealing.unseal(frame, cipher=key.cipher, tag=tag)
-    expected = commitment.get("kept_sha256", commitment.get("sha256"))
-    if sealing.commitment(salt, body) != expected:
-        raise PayloadAltered("the payload does not match the commitment in its entry")
-    return Payload(body=body, full_bytes=int(commitment["bytes"]))
+    return frame, key
 
 
 def _find(layout: Layout, payload_id: str) -> sealing.Frame:

@@ -98,25 +98,36 @@ def show(directory: Path, prefix: str, *, tenant: str | None = None) -> Shown:
         UnknownCall: there is none.
         AmbiguousCall: there are several; an id given in full is never ambiguous within a tenant.
     """
+    found = calls_like(directory, prefix, tenant=tenant)
+    owner, call = the_one(found, prefix)
+    return Shown(call=call, tenant=owner, entries=tuple(found[owner, call]))
+
+
+def calls_like(
+    directory: Path, prefix: str, *, tenant: str | None = None, first_seq: int = 0
+) -> dict[tuple[str, str], list[Entry]]:
+    """What is said from ``first_seq`` on about calls whose ids begin like this, by tenant and id."""
     found: dict[tuple[str, str], list[Entry]] = {}
     needle = b'"call":' + json.dumps(prefix, ensure_ascii=False).encode()[:-1]
-    for located in located_lines(directory, needle=needle):
+    for located in located_lines(directory, first_seq, needle=needle):
         call = located.stored.call
         if isinstance(call, str) and call.startswith(prefix) and tenant in {None, located.stored.tenant}:
             found.setdefault((located.stored.tenant, call), []).append(_entry(located))
-    exact = {key: group for key, group in found.items() if key[1] == prefix}
-    found = exact or found
+    return found
+
+
+def the_one(calls: Collection[tuple[str, str]], prefix: str) -> tuple[str, str]:
+    """Of tenants and ids of calls that begin like this the one that is meant; raises as ``show`` does."""
+    found = [key for key in calls if key[1] == prefix] or list(calls)
     if not found:
         raise UnknownCall(f"no call id begins with {prefix!r}", next_step="list calls with the log command")
     if len(found) > 1:
-        candidates = tuple(call for _, call in list(found)[:CANDIDATES_MAX])
         raise AmbiguousCall(
             f"{len(found)} call ids begin with {prefix!r}",
-            candidates=candidates,
+            candidates=tuple(call for _, call in found[:CANDIDATES_MAX]),
             next_step="give more of the id",
         )
-    (((owner, call), group),) = found.items()
-    return Shown(call=call, tenant=owner, entries=tuple(group))
+    return found[0]
 
 
 def story(directory: Path, prefix: str, *, tenant: str | None = None) -> tuple[Entry, ...]:

@@ -106,9 +106,96 @@ def test_every_query_asks_for_a_tenant_or_says_operator_in_its_name() -> None:
         for name, method in inspect.getmembers(AuditIndex, inspect.isfunction)
         if not name.startswith("_") and "Row" in str(inspect.signature(method).return_annotation)
     ]
-    assert len(queries) == 3
+    assert len(queries) == 4
+    queries += [(name, vars(AuditIndex)[name]) for name in ("calls_of_prefix", "grew")]
     for name, method in queries:
         assert name.startswith("operator_") or list(inspect.signature(method).parameters)[1] == "tenant"
+
+
+async def test_how_calls_ended_is_asked_for_many_at_once(
+    followed: Followed, intent: Make, outcome: Make
+) -> None:
+    async with followed.folder.log() as log:
+        await log.append(*(intent(f"c{n}") for n in range(6)), *(outcome(f"c{n}") for n in (4, 1)))
+        await log.append(
+            Draft("resolution", {"call": "c2", "status": "failed"}, "acme"),
+            Draft("hold", {"call": "c2", "event": "held"}, "acme"),
+            Draft("outcome", {"call": "c1", "status": "failed"}, "other"),
+        )
+        index = followed.caught_up()
+        found = index.ends_of_calls("acme", ["c1", "c2", "c3"])
+        assert [(row.call, row.kind) for row in found] == [("c1", "outcome"), ("c2", "resolution")]
+        assert index.ends_of_calls("acme", []) == []
+        assert [row.call for row in index.ends_of_calls("other", ["c1", "c2"])] == ["c1"]
+
+
+async def test_calls_are_found_by_how_their_ids_begin(
+    followed: Followed, intent: Make, outcome: Make
+) -> None:
+    async with followed.folder.log() as log:
+        await log.append(intent("ab1"), outcome("ab1"), intent("ab2"), intent("b"))
+        await log.append(Draft("intent", {"call": "ab3", "effect": "allow"}, "other"))
+        index = followed.caught_up()
+        assert index.calls_of_prefix("acme", "ab") == ["ab1", "ab2"]
+        assert index.calls_of_prefix("acme", "ab1") == ["ab1"]
+        assert index.calls_of_prefix("acme", "ab3") == []
+        assert index.calls_of_prefix("other", "a") == ["ab3"]
+        await log.append(*(intent(f"ab{n:02}") for n in range(40)))
+        assert len(followed.caught_up().calls_of_prefix("acme", "a")) == index_module.CANDIDATES_MAX
+
+
+async def test_a_tenant_is_told_whether_it_has_more_and_not_whether_others_have(
+    followed: Followed, intent: Make
+) -> None:
+    async with followed.folder.log() as log:
+        await log.append(intent("c1"))
+        index = followed.caught_up()
+        since = index.known_seq
+        assert index.grew("acme", 0)
+        assert not index.grew("acme", since)
+        await log.append(Draft("intent", {"call": "c1", "effect": "allow"}, "other"))
+        assert not followed.caught_up().grew("acme", since)
+        assert index.grew("other", since)
+        await log.append(intent("c2"))
+        assert followed.caught_up().grew("acme", since)
+
+
+async def test_no_query_of_calls_walks_a_whole_tenant(followed: Followed, intent: Make) -> None:
+    """Each is answered by an index that begins with what is asked for."""
+    explained: list[str] = []
+    index = followed.index
+
+    def explain(sql: str, *values: str | int) -> list[Any]:
+        with closing(sqlite3.connect(followed.folder.path / "audit" / "index.sqlite3")) as connection:
+            rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+        explained.append(" / ".join(row[3] for row in rows))
+        return []
+
+    async with followed.folder.log() as log:
+        await log.append(intent("c1"))
+        followed.caught_up()
+        index._ask = explain  # type: ignore[method-assign]
+        index.entries_of_call("acme", "c1")
+        index.ends_of_calls("acme", ["c1", "c2"])
+        index.calls_of_prefix("acme", "c")
+        index.find("acme", kind="intent", tool="orders/get")
+        index.find("acme", kind="intent", subject="ana")
+        index.find("acme", kind="intent")
+        index.grew("acme", 1)
+    for plan, place in zip(
+        explained,
+        (
+            "by_call (tenant=? AND call=?)",
+            "by_call (tenant=? AND call=?)",
+            "by_call (tenant=? AND call>? AND call<?)",
+            "by_tool (tenant=? AND tool=? AND seq<?)",
+            "by_subject (tenant=? AND subject=? AND seq<?)",
+            "by_kind (tenant=? AND kind=? AND seq<?)",
+            "INTEGER PRIMARY KEY (rowid>?)",
+        ),
+        strict=True,
+    ):
+        assert place in plan
 
 
 @pytest.mark.parametrize(
@@ -170,9 +257,14 @@ async def test_an_index_that_cannot_be_made_harms_no_append(
         assert log.health().state == "ok"
         with pytest.raises(IndexUnavailable):
             followed.index.find("acme")
+        assert followed.index.known_seq == 0
         (folder.path / "audit" / "index.sqlite3").rmdir()
         assert [row.call for row in followed.caught_up().find("acme")] == ["c1"]
+        # What was wrong once is not said for ever.
+        await log.append(intent("c2"))
+        assert followed.caught_up().known_seq == 3
     followed.index.close()
+    assert followed.index.reason == ""
 
 
 async def test_rebuild_reads_the_segments_and_wants_no_writer(folder: Any, intent: Make) -> None:

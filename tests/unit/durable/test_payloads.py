@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from durable.audit import reading
+from durable.audit import reading, sealing
 from durable.audit.entry import Draft, PayloadDraft
 from durable.audit.keyring import Keyring, MasterKey, make_master_key, read_master_key
-from durable.audit.payloads import Payload, read_payload
+from durable.audit.payloads import Payload, find_payload, read_payload
 from durable.errors import KeyUnusable, PayloadAltered, PayloadErased, PayloadMissing
 from durable.files import SystemFiles
 
@@ -70,6 +70,34 @@ async def test_a_value_is_read_for_its_own_tenant_and_subject_only(
             with pytest.raises(PayloadMissing):
                 read_back("c1", subject, tenant=tenant)
         assert read_back("c1", "ana") == SECRET
+
+
+async def test_whether_a_value_is_there_is_known_without_opening_it(
+    folder: Any, intent: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsealed(*_: Any, **__: Any) -> Any:
+        raise AssertionError("it was opened")
+
+    async with folder.log() as log:
+        await log.append(with_arguments(intent("c1")), with_arguments(intent("c2"), subject="bo"))
+        first, second = (line["payloads"]["arguments"] for line in folder.lines()[1:])
+        master = read_master_key(folder.master_key)
+
+        def find(subject: str, commitment: Any) -> None:
+            find_payload(folder.path, master, tenant="acme", subject=subject, commitment=commitment)
+
+        monkeypatch.setattr(sealing, "unseal", unsealed)
+        find("ana", first)
+        for subject, commitment in (("bo", first), ("ana", second), ("ana", {}), ("ana", {"payload": "x"})):
+            with pytest.raises(PayloadMissing):
+                find(subject, commitment)
+        await log.erase_subject("acme", "ana", members={})
+        with pytest.raises(PayloadErased):
+            find("ana", first)
+        find("bo", second)
+        (folder.path / "audit" / "payloads" / "000000.sealed").unlink()
+        with pytest.raises(PayloadMissing):
+            find("bo", second)
 
 
 async def test_a_long_value_is_stored_cut_and_says_so(folder: Any, intent: Make) -> None:
