@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.assembly.agents import VERSION
 from gateway.core.principal import TENANT_DEFAULT
@@ -13,11 +13,11 @@ from gateway.people.application import people_app
 from gateway.reviewer_token import read_reviewer_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from gateway.config.loading import Configuration
     from gateway.data import LocalAgent
-    from gateway.desk import DefinitionsDesk, Desk
+    from gateway.desk import Desks
     from gateway.listener import Listener
     from gateway.people.application import PeopleApp
     from gateway.people.health import Readiness
@@ -28,22 +28,21 @@ def people_plane(
     *,
     configuration: Configuration,
     port: Listener,
-    desk: Desk,
-    definitions: DefinitionsDesk,
+    desks: Desks,
     reviewers: ReviewerDirectory,
     trail: Trail,
     readiness: Readiness,
     conditions: Readiness,
+    start_task: Callable[[Coroutine[Any, Any, None], str], object],
     refused: Callable[[str], None],
     failed: Callable[[str, BaseException], None],
 ) -> PeopleApp:
     """Compose it; nothing is served yet."""
     return people_app(
-        desk,
+        desks,
         reviewers,
         trail,
         configuration.settings.people,
-        definitions=definitions,
         readiness=readiness,
         conditions=conditions,
         version=VERSION,
@@ -52,9 +51,20 @@ def people_plane(
         clock_s=time.monotonic,
         now_ms=lambda: time.time_ns() // 1_000_000,
         random_bytes=secrets.token_bytes,
+        start_task=start_task,
         refused=refused,
         failed=failed,
     )
+
+
+async def sole_login_link(people: PeopleApp, reviewers: ReviewerDirectory, origin: str) -> str:
+    """A link that logs the one person in once; empty where there are several.
+
+    For the operator's own terminal, which is as good as the person's token: who starts the gateway could
+    make one of those.
+    """
+    person = reviewers.sole_person
+    return "" if person is None else (await people.login.link(person, origin, how="console")).url
 
 
 def reviewer_directory(

@@ -45,7 +45,9 @@ def serve(config_path: Path, log_level: str) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _on_signal, stop)
         async with Gateway(configuration, logger=logger, environ=os.environ) as gateway:
-            announce(gateway, configuration, shown_once)
+            # Only a terminal is shown it: output that goes into a file could be read by an agent.
+            login = await gateway.login_link() if sys.stdout.isatty() else ""
+            announce(gateway, configuration, shown_once, login)
             # What is alive now lives as long as the process: a collection in the middle of a call
             # need not look at it again.
             gc.freeze()
@@ -85,7 +87,7 @@ def new_local_reviewer(configuration: Configuration) -> str:
     return token
 
 
-def announce(gateway: Gateway, configuration: Configuration, shown_once: str) -> None:
+def announce(gateway: Gateway, configuration: Configuration, shown_once: str, login: str = "") -> None:
     """What an operator needs in the first ten seconds, on stdout."""
     started = gateway.started
     lines = []
@@ -93,7 +95,8 @@ def announce(gateway: Gateway, configuration: Configuration, shown_once: str) ->
         lines.append("SHADOW MODE: every call is evaluated and recorded, none is blocked.")
     lines += [f"note: {notice}" for notice in configuration.notices]
     lines.append(f"agents: {started.agents_url}/mcp")
-    lines.append(f"people: {started.people_url}/readyz")
+    lines.append(f"people: {started.people_url}")
+    lines.append(f"log in: {login} (once)" if login else "log in: toolgate login")
     policy = started.policy
     lines.append(f"policy: {policy.revision[:12]} ({', '.join(policy.packages)}; {policy.compiler})")
     lines.append(f"data:   {configuration.data}")

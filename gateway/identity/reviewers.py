@@ -75,6 +75,11 @@ class ReviewerDirectory:
         """Whether there is only the one person who stands for every role."""
         return any(person.sole for person in self._people.values())
 
+    @property
+    def sole_person(self) -> Person | None:
+        """The one person who stands for every role and has a credential; None: there is none such."""
+        return next((person for person in self._by_hash.values() if person.sole), None)
+
     def fingerprints(self) -> dict[str, str]:
         """Each reviewer and the beginning of their token's hash: a swapped credential shows in the log."""
         told = {f"{person.tenant}/{person.id}": "" for person in self._people.values()}

@@ -1,4 +1,4 @@
-"""The people port as one ASGI application: health, the JSON API, and logging in."""
+"""The people port as one ASGI application: health, the JSON API, the pages, and logging in."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ from starlette.routing import Route, Router
 
 from gateway.people.api import PREFIX, Api
 from gateway.people.authentication import Authentication
+from gateway.people.calls import Calls
 from gateway.people.definitions import Definitions
 from gateway.people.errors import PeopleRefusal
 from gateway.people.events import EventStreams
 from gateway.people.failures import Failures
+from gateway.people.form_tokens import KEY_BYTES, FormTokens
 from gateway.people.guards import HEADERS, Door
 from gateway.people.health import health_app
-from gateway.people.hold_page import HoldPage
 from gateway.people.login import Login
 from gateway.people.openapi import document
+from gateway.people.pages.composition import page_operations
+from gateway.people.pages.rendering import Pages
+from gateway.people.pages.second_thoughts import SecondThoughts
 from gateway.people.presenting import Presenter
 from gateway.people.serving import Serving
 from gateway.people.sessions import LoginCodes, ReviewerSessions
 from gateway.people.table import Access, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
+    from typing import Any
 
-    from gateway.desk import DefinitionsDesk, Desk
+    from gateway.desk import Desks
     from gateway.people.authentication import Reviewers
     from gateway.people.guards import Asgi, Message, Receive, Scope, Send
     from gateway.people.health import Readiness
@@ -40,9 +45,16 @@ class PeopleApp:
     """What the people port serves. ``close`` before the port is told to stop: it ends the event streams."""
 
     def __init__(
-        self, operations: Iterable[Operation], *, door: Door, serving: Serving, streams: EventStreams
+        self,
+        operations: Iterable[Operation],
+        *,
+        door: Door,
+        serving: Serving,
+        streams: EventStreams,
+        login: Login,
     ) -> None:
         """``operations`` are everything there is."""
+        self.login = login
         self.operations = tuple(operations)
         self._door = door
         self._serving = serving
@@ -94,12 +106,11 @@ _HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 def people_app(
-    desk: Desk,
+    desks: Desks,
     reviewers: Reviewers,
     audit: AuditTrail,
     settings: PeopleSettings,
     *,
-    definitions: DefinitionsDesk,
     readiness: Readiness,
     conditions: Readiness,
     version: str,
@@ -108,17 +119,17 @@ def people_app(
     clock_s: Callable[[], float],
     now_ms: Callable[[], int],
     random_bytes: Callable[[int], bytes],
+    start_task: Callable[[Coroutine[Any, Any, None], str], object],
     refused: Callable[[str], None],
     failed: Callable[[str, BaseException], None],
 ) -> PeopleApp:
     """Put the people port together.
 
     Args:
-        desk: what people can do with held calls.
+        desks: what people can do and read.
         reviewers: who may.
         audit: where logins are recorded.
         settings: bounds, and the address people use.
-        definitions: what people can do with definitions.
         readiness: every part that a call needs, with what is wrong with it.
         conditions: what deserves a look although calls work.
         version: of toolgate.
@@ -127,6 +138,7 @@ def people_app(
         clock_s: only goes on.
         now_ms: the wall clock, milliseconds since the Unix epoch.
         random_bytes: a cryptographic source.
+        start_task: owns what goes on after a request was answered.
         refused: told the code of each failed authentication.
         failed: told where and of what error that nobody expected.
     """
@@ -134,8 +146,9 @@ def people_app(
     sessions = ReviewerSessions(settings, clock_s=clock_s, random_bytes=random_bytes)
     failures = Failures(per_minute_max=settings.failures_per_minute_max, clock_s=clock_s, refused=refused)
     authentication = Authentication(reviewers, sessions, failures)
-    presenter = Presenter(desk, now_ms=now_ms)
-    streams = EventStreams(settings, desk, presenter, authentication)
+    presenter = Presenter(desks.holds, now_ms=now_ms)
+    streams = EventStreams(settings, authentication)
+    pages = Pages(random_bytes=random_bytes)
     login = Login(
         settings,
         reviewers=reviewers,
@@ -143,14 +156,24 @@ def people_app(
         sessions=sessions,
         failures=failures,
         audit=audit,
-        random_bytes=random_bytes,
+        pages=pages,
     )
-    health = health_app(readiness, conditions, version=version, allowed_hosts=door.hosts)
-    held = (*Api(desk, presenter, streams).operations(), *Definitions(definitions).operations())
-    pages = (*login.operations(), *HoldPage(login.nonce).operations())
-    described = (*_health_operations(health), *held, *pages)
-    serving = Serving(door, authentication, nonce=login.nonce, failed=failed)
-    return PeopleApp(_with_document(described, version=version), door=door, serving=serving, streams=streams)
+    tokens = FormTokens(random_bytes(KEY_BYTES))
+    thoughts = SecondThoughts(
+        desks.holds, authentication, undo_s=settings.undo_s, clock_s=clock_s, start_task=start_task
+    )
+    described = (
+        *_health_operations(health_app(readiness, conditions, version=version, allowed_hosts=door.hosts)),
+        *Api(desks.holds, presenter, streams).operations(),
+        *Definitions(desks.definitions).operations(),
+        *Calls(desks.activity, desks.upstreams, streams).operations(),
+        *login.operations(),
+        *page_operations(pages, desks, presenter, tokens=tokens, thoughts=thoughts, now_ms=now_ms),
+    )
+    serving = Serving(door, authentication, pages=pages, tokens=tokens, failed=failed)
+    return PeopleApp(
+        _with_document(described, version=version), door=door, serving=serving, streams=streams, login=login
+    )
 
 
 def _health_operations(health: Asgi) -> tuple[Operation, ...]:

@@ -30,7 +30,7 @@ from gateway.people.table import STORED, Operation
 
 if TYPE_CHECKING:
     from durable.pins.pin import Pin
-    from gateway.desk import DefinitionsDesk, TrustSummary
+    from gateway.desk import DefinitionsDesk, DefinitionSheet, TrustSummary
     from gateway.people.table import Inquiry
 
 PREFIX = "/api/v1"
@@ -81,7 +81,7 @@ class Definitions:
     async def _page(self, asked: Inquiry) -> DefinitionPage:
         query = asked.asked(DefinitionsQuery)
         found = await self._desk.page(
-            upstream=query.upstream, states=_states(query.state), limit=query.limit + 1, offset=query.offset
+            upstream=query.upstream, states=states_of(query.state), limit=query.limit + 1, offset=query.offset
         )
         more = len(found) > query.limit
         return DefinitionPage(
@@ -92,37 +92,9 @@ class Definitions:
     async def _sheet(self, asked: Inquiry) -> DefinitionSheetModel:
         query = asked.asked(DefinitionQuery)
         sheet = await self._desk.sheet(
-            _needed("upstream", query.upstream), _needed("name", query.name), query.kind
+            needed("upstream", query.upstream), needed("name", query.name), query.kind
         )
-        return DefinitionSheetModel(
-            definition=row(sheet.pin),
-            listed=dict(sheet.listed),
-            pinned=None if sheet.pinned is None else dict(sheet.pinned),
-            findings=[
-                FindingModel(
-                    rule=one.rule,
-                    reason=one.reason,
-                    pointer=one.pointer,
-                    excerpt=one.excerpt,
-                    severity=one.severity,
-                )
-                for one in sheet.findings
-            ],
-            changes=[
-                ChangeModel(
-                    pointer=one.pointer,
-                    place=one.place,
-                    what=one.what,
-                    before=one.before,
-                    after=one.after,
-                    words=[WordModel(op=word.op, text=word.text) for word in one.words],
-                )
-                for one in sheet.diff.changes
-            ],
-            changes_left_out=sheet.diff.left_out,
-            redactions=[Redaction(pointer=pointer, kind=kind) for pointer, kind in sheet.redactions],
-            served=sheet.served,
-        )
+        return sheet_model(sheet)
 
     async def _pin(self, asked: Inquiry) -> PinAnswer:
         wish = asked.asked(PinRequest)
@@ -139,12 +111,12 @@ class Definitions:
         return PinAnswer(definition=row(pin))
 
     async def _summary(self, asked: Inquiry) -> TrustModel:
-        upstream = _needed("upstream", asked.asked(TrustQuery).upstream)
-        return _trust(await self._desk.summary(upstream))
+        upstream = needed("upstream", asked.asked(TrustQuery).upstream)
+        return trust_model(await self._desk.summary(upstream))
 
     async def _trust(self, asked: Inquiry) -> TrustModel:
         wish = asked.asked(TrustRequest)
-        return _trust(await self._desk.trust(asked.known.person, wish.upstream, seen=wish.seen))
+        return trust_model(await self._desk.trust(asked.known.person, wish.upstream, seen=wish.seen))
 
 
 def row(pin: Pin) -> DefinitionRow:
@@ -166,7 +138,41 @@ def row(pin: Pin) -> DefinitionRow:
     )
 
 
-def _trust(summary: TrustSummary) -> TrustModel:
+def sheet_model(sheet: DefinitionSheet) -> DefinitionSheetModel:
+    """Everything about one definition."""
+    return DefinitionSheetModel(
+        definition=row(sheet.pin),
+        listed=dict(sheet.listed),
+        pinned=None if sheet.pinned is None else dict(sheet.pinned),
+        findings=[
+            FindingModel(
+                rule=one.rule,
+                reason=one.reason,
+                pointer=one.pointer,
+                excerpt=one.excerpt,
+                severity=one.severity,
+            )
+            for one in sheet.findings
+        ],
+        changes=[
+            ChangeModel(
+                pointer=one.pointer,
+                place=one.place,
+                what=one.what,
+                before=one.before,
+                after=one.after,
+                words=[WordModel(op=word.op, text=word.text) for word in one.words],
+            )
+            for one in sheet.diff.changes
+        ],
+        changes_left_out=sheet.diff.left_out,
+        redactions=[Redaction(pointer=pointer, kind=kind) for pointer, kind in sheet.redactions],
+        served=sheet.served,
+    )
+
+
+def trust_model(summary: TrustSummary) -> TrustModel:
+    """What trusting an upstream would pin."""
     return TrustModel(
         upstream=summary.upstream,
         clean=[row(one) for one in summary.clean],
@@ -175,13 +181,15 @@ def _trust(summary: TrustSummary) -> TrustModel:
     )
 
 
-def _needed(member: str, value: str | None) -> str:
+def needed(member: str, value: str | None) -> str:
+    """A member of a query that cannot be left out."""
     if value is None:
         raise PeopleRefusal("invalid_query", f"{member}: it is needed", next_step="see /api/v1/openapi.json")
     return value
 
 
-def _states(text: str | None) -> tuple[State, ...]:
+def states_of(text: str | None) -> tuple[State, ...]:
+    """The states that a query names; all, if it names none."""
     if text is None:
         return EVERY_STATE
     names = tuple(dict.fromkeys(text.split(",")))

@@ -123,7 +123,9 @@ class Door:
             address=client[0] if client else "",
         )
 
-    async def body(self, head: Head, receive: Receive, *, media: str) -> bytes:
+    async def body(
+        self, head: Head, receive: Receive, *, media: str, form_bytes_max: int = FORM_BYTES_MAX
+    ) -> bytes:
         """Read a body of the one type that is expected here, within its bounds.
 
         Raises:
@@ -134,7 +136,7 @@ class Door:
             raise PeopleRefusal("content_type", f"the Content-Type must be {media}")
         if head.headers.get("content-encoding", "identity") != "identity":
             raise PeopleRefusal("content_type", "a compressed body is not accepted")
-        bytes_max = self._settings.body_bytes_max if media == JSON else FORM_BYTES_MAX
+        bytes_max = self._settings.body_bytes_max if media == JSON else form_bytes_max
         declared = head.headers.get("content-length", "0")
         if declared.isdigit() and (len(declared) > 15 or int(declared) > bytes_max):
             raise _too_large(bytes_max)

@@ -16,25 +16,24 @@ from gateway.people.authentication import cookie_name, session_of
 from gateway.people.errors import PeopleRefusal
 from gateway.people.guards import FORM
 from gateway.people.models import Empty, LoginForm, LoginLink, LoginQuery
-from gateway.people.pages import form_with_button, page
+from gateway.people.sessions import PersonKey
 from gateway.people.table import HTML, Access, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from durable.holds.hold import Person
     from gateway.people.authentication import Reviewers
     from gateway.people.failures import Failures
     from gateway.people.guards import Head
-    from gateway.people.sessions import LoginCodes, PersonKey, ReviewerSessions
+    from gateway.people.pages.rendering import Pages
+    from gateway.people.sessions import LoginCodes, ReviewerSessions
     from gateway.people.settings import PeopleSettings
     from gateway.people.table import Inquiry
     from gateway.ports import AuditTrail
 
-LOGIN, LOGOUT = "/login", "/logout"
+HOME, LOGIN, LOGOUT = "/", "/login", "/logout"
 
 _CODE = re.compile(r"[0-9a-f]{64}")
-_HOW = "Make a link in a terminal with: toolgate login"
+HOW_TO_LOG_IN = "Make a link in a terminal with: toolgate login"
 
 
 class Login:
@@ -49,16 +48,16 @@ class Login:
         sessions: ReviewerSessions,
         failures: Failures,
         audit: AuditTrail,
-        random_bytes: Callable[[int], bytes],
+        pages: Pages,
     ) -> None:
-        """``random_bytes`` makes the pages' nonces."""
+        """Take who there is, what is kept of logins, and how pages are made."""
         self._settings = settings
         self._reviewers = reviewers
         self._codes = codes
         self._sessions = sessions
         self._failures = failures
         self._audit = audit
-        self._random_bytes = random_bytes
+        self._pages = pages
 
     def operations(self) -> tuple[Operation, ...]:
         """The rows."""
@@ -88,35 +87,37 @@ class Login:
             ),
         )  # fmt: skip
 
-    def nonce(self) -> str:
-        """For one page."""
-        return self._random_bytes(16).hex()
+    async def link(self, person: Person, origin: str, *, how: str) -> LoginLink:
+        """A link that logs this person in once; ``how`` they proved who they are.
+
+        Raises:
+            AuditUnwritable: it could not be recorded, so it was not made.
+        """
+        who = PersonKey(person.tenant, person.id)
+        await self._audit.append(_record("login_link", who, person, how=how))
+        code = self._codes.make(who)
+        origin = self._settings.public_url or origin
+        return LoginLink(url=f"{origin}{LOGIN}?code={code}", expires_in_s=int(self._settings.login_code_s))
 
     async def _link(self, asked: Inquiry) -> LoginLink:
-        who = asked.known.key
-        await self._audit.append(_record("login_link", who, asked.known.person, how="token"))
-        code = self._codes.make(who)
-        origin = self._settings.public_url or asked.head.own_origin
-        return LoginLink(url=f"{origin}{LOGIN}?code={code}", expires_in_s=int(self._settings.login_code_s))
+        return await self.link(asked.known.person, asked.head.own_origin, how="token")
 
     async def _page(self, asked: Inquiry) -> Response:
         code = asked.asked(LoginQuery).code
         if code is not None and _CODE.fullmatch(code):
             # The same page whether the code is good or not: it tells nobody anything.
-            return page(
+            return self._pages.message(
                 "Log in to toolgate",
                 "This link logs a reviewer in, once. Opening this page has not used it up.",
-                nonce=self.nonce(),
-                form=form_with_button(LOGIN, "Log in", {"code": code}),
+                form={"action": LOGIN, "label": "Log in", "fields": {"code": code}},
             )
         person = self._logged_in(asked.head)
         if person is None:
-            return page("Not logged in", _HOW, nonce=self.nonce())
-        return page(
+            return self._pages.message("Not logged in", HOW_TO_LOG_IN)
+        return self._pages.message(
             "Logged in",
             f"You are {person.id} (tenant {person.tenant}).",
-            nonce=self.nonce(),
-            form=form_with_button(LOGOUT, "Log out", {}),
+            form={"action": LOGOUT, "label": "Log out", "fields": {}},
         )
 
     async def _enter(self, asked: Inquiry) -> Response:
@@ -125,20 +126,22 @@ class Login:
         who = self._codes.use_up(asked.asked(LoginForm).code)
         person = None if who is None else self._reviewers.person(who.tenant, who.id)
         if who is None or person is None:
-            refusal = PeopleRefusal("login_refused", "this link is used up or too old", next_step=_HOW)
+            refusal = PeopleRefusal(
+                "login_refused", "this link is used up or too old", next_step=HOW_TO_LOG_IN
+            )
             raise self._failures.failed(head.address, refusal)
         await self._audit.append(_record("login", who, person, how="link"))
         before = session_of(head)
         if before is not None:
             self._sessions.end(before)
-        return _redirected(head, self._sessions.begin(who))
+        return _redirected(head, self._sessions.begin(who), to=HOME)
 
     async def _leave(self, asked: Inquiry) -> Response:
         session = session_of(asked.head)
         who = None if session is None else self._sessions.end(session)
         if who is not None:
             self._audit.enqueue(Record(kind="logout", tenant=who.tenant, members={"person": who.id}))
-        return _redirected(asked.head, None)
+        return _redirected(asked.head, None, to=LOGIN)
 
     def _logged_in(self, head: Head) -> Person | None:
         session = session_of(head)
@@ -151,9 +154,9 @@ def _record(kind: str, who: PersonKey, person: Person, *, how: str) -> Record:
     return Record(kind=kind, tenant=who.tenant, members=members)
 
 
-def _redirected(head: Head, session: str | None) -> Response:
-    """Back to the page, with a login or without: by a cookie that no script and no other site can use."""
+def _redirected(head: Head, session: str | None, *, to: str) -> Response:
+    """To a page, with a login or without: by a cookie that no script and no other site can use."""
     secure = "; Secure" if head.secure else ""
     value = f"{session}" if session is not None else "gone; Max-Age=0"
     cookie = f"{cookie_name(secure=head.secure)}={value}; Path=/; HttpOnly; SameSite=Strict{secure}"
-    return RedirectResponse(LOGIN, status_code=303, headers={"set-cookie": cookie})
+    return RedirectResponse(to, status_code=303, headers={"set-cookie": cookie})

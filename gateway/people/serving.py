@@ -11,10 +11,12 @@ from starlette.responses import Response
 from durable.errors import DurableError
 from gateway.core.strict_json import read_json
 from gateway.errors import GatewayError, InvalidParams
+from gateway.people.authentication import session_of
 from gateway.people.errors import PeopleRefusal, face, fault
 from gateway.people.guards import FORM, JSON, check_origin
+from gateway.people.login import HOW_TO_LOG_IN
 from gateway.people.models import Answer
-from gateway.people.pages import page
+from gateway.people.pages.forms import PageForm
 from gateway.people.table import HTML, Access, Inquiry
 
 if TYPE_CHECKING:
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
 
     from gateway.people.authentication import Authentication, Known
     from gateway.people.errors import Told
+    from gateway.people.form_tokens import FormTokens
     from gateway.people.guards import Asgi, Door, Head, Receive, Scope, Send
-    from gateway.people.models import Asked
+    from gateway.people.models import Asked, ErrorAnswer
+    from gateway.people.pages.rendering import Pages
     from gateway.people.table import Operation
 
 FIELDS_MAX = 16
@@ -38,13 +42,15 @@ class Serving:
         door: Door,
         authentication: Authentication,
         *,
-        nonce: Callable[[], str],
+        pages: Pages,
+        tokens: FormTokens,
         failed: Callable[[str, BaseException], None],
     ) -> None:
         """``failed`` is told where and of what error that nobody expected."""
         self._door = door
         self._authentication = authentication
-        self._nonce = nonce
+        self._pages = pages
+        self._tokens = tokens
         self._failed = failed
 
     def at(self, operations: Mapping[str, Operation]) -> Endpoint:
@@ -60,21 +66,24 @@ class Serving:
             answer = self.refusal(error, html=operation is not None and operation.gives == HTML)
         except Exception as error:  # noqa: BLE001 - whatever it was, the other side is told nothing of it
             self._failed(f"people port: {scope['method']} {scope['path'][:100]}", error)
-            status, body, headers = fault()
-            answer = _json(body, status, headers)
+            answer = self._drawn(fault(), html=operation is not None and operation.gives == HTML)
         await answer(scope, receive, send)
 
     def refusal(self, error: Told, *, html: bool = False) -> Response:
         """An error as JSON, or as a page where a person sees it."""
-        status, body, headers = face(error)
+        return self._drawn(face(error), html=html)
+
+    def _drawn(self, told: tuple[int, ErrorAnswer, dict[str, str]], *, html: bool) -> Response:
+        status, body, headers = told
         if not html:
             return _json(body, status, headers)
         detail = body.error
-        return page(
+        if detail.code == "unauthenticated":
+            return self._pages.message("Not logged in", HOW_TO_LOG_IN, status=status)
+        return self._pages.message(
             "That did not work",
             f"{detail.message} ({detail.code}).",
             detail.next,
-            nonce=self._nonce(),
             status=status,
             headers=headers,
         )
@@ -85,13 +94,20 @@ class Serving:
                 "method_not_allowed", "not with this verb", headers={"allow": scope["toolgate.allow"]}
             )
         query = _query(operation, head)
+        if operation.access is Access.LOGIN and _led_here(operation, head):
+            return self._pages.message("toolgate", "One moment.", refresh_to=_own_address(scope, head))
         changes = operation.verb == "POST"
         if changes or operation.access is not Access.ANYONE:
             check_origin(head, strictly=changes and operation.access is Access.ANYONE)
         who = None if operation.access is Access.ANYONE else self._who(operation, head)
         body = None
         if operation.body is not None:
-            body = _body(operation, await self._door.body(head, receive, media=operation.takes))
+            text = await self._door.body(
+                head, receive, media=operation.takes, form_bytes_max=operation.form_bytes_max
+            )
+            body = _body(operation, text)
+            if isinstance(body, PageForm) and who is not None:
+                self._tokens.check(who, body.token)
         found = await operation.run(
             Inquiry(
                 scope=scope, head=head, who=who, path=scope.get("path_params", {}), query=query, body=body
@@ -100,6 +116,11 @@ class Serving:
         return _json(found, operation.status, {}) if isinstance(found, Answer) else found
 
     def _who(self, operation: Operation, head: Head) -> Known:
+        if operation.access is Access.LOGIN and "authorization" in head.headers:
+            raise PeopleRefusal("login_only", "pages are for a browser with a login", next_step=HOW_TO_LOG_IN)
+        if operation.access is Access.LOGIN and session_of(head) is None:
+            # Who follows a link without a login, as previews in chats do, has not failed at anything.
+            raise PeopleRefusal("unauthenticated", "nobody is logged in here", next_step=HOW_TO_LOG_IN)
         who = self._authentication.known(head)
         if who.session and operation.access is Access.BEARER:
             raise PeopleRefusal(
@@ -127,6 +148,17 @@ class Endpoint:
             operation = None
         scope["toolgate.allow"] = self._allow
         await self._serving.serve(operation, scope, receive, send)
+
+
+def _led_here(operation: Operation, head: Head) -> bool:
+    """Whether another site's link led here: a browser then keeps the login back, for that first request."""
+    site = head.headers.get("sec-fetch-site")
+    return operation.verb == "GET" and site in {"cross-site", "same-site"}
+
+
+def _own_address(scope: Scope, head: Head) -> str:
+    query = head.query.decode("ascii", "replace")
+    return str(scope["path"]) + (f"?{query}" if query else "")
 
 
 def _query(operation: Operation, head: Head) -> Asked | None:

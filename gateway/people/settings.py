@@ -36,6 +36,12 @@ class PeopleSettings(BaseModel):
     login_code_s: float = Field(600, gt=0, description="a login link nobody uses ends after this")
     login_codes_max: int = Field(200, ge=1, description="unused login links; the oldest makes room")
     login_codes_per_person_max: int = Field(5, ge=1, description="unused login links of one person")
+    undo_s: float = Field(
+        5,
+        ge=0,
+        le=60,
+        description="how long a decision made on a page can be taken back before it takes effect",
+    )
     failures_per_minute_max: int = Field(
         30, ge=1, description="failed authentications of one address that are answered and counted one by one"
     )

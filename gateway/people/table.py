@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from gateway.people.guards import JSON
+from gateway.people.guards import FORM_BYTES_MAX, JSON
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -40,6 +40,8 @@ class Access(enum.Enum):
     """A reviewer, by token or login."""
     BEARER = "bearer"
     """A reviewer, by token only."""
+    LOGIN = "login"
+    """A reviewer in a browser: by login only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,8 @@ class Operation:
     body: type[Asked] | None = None
     takes: str = JSON
     """Content type of the body, if there is one."""
+    form_bytes_max: int = FORM_BYTES_MAX
+    """Of a body that is a form."""
     answers: type[Answer] | None = None
     """None: not one of our models; ``gives`` says what it is."""
     gives: str = JSON
@@ -97,5 +101,7 @@ class Operation:
             | self.own_codes
             | (frozenset() if self.access is Access.ANYONE else AUTHENTICATED)
             | ({"bearer_only"} if self.access is Access.BEARER else frozenset())
+            | ({"login_only"} if self.access is Access.LOGIN else frozenset())
+            | ({"wrong_form"} if self.access is Access.LOGIN and self.body is not None else frozenset())
             | (frozenset() if self.body is None else WITH_BODY)
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -11,7 +10,14 @@ from rich.text import Text
 from gateway.cli.approvals.paper import Paper, quoted, styled
 from gateway.core.visible_text import is_plain, pieces, visible
 from gateway.people.sheet.addresses import addresses_in
-from gateway.people.sheet.looking import CHARACTERS_MAX, CROWDED, FOREIGN_MARKER, ends
+from gateway.people.sheet.looking import (
+    AROUND_CHARACTERS,
+    CHARACTERS_MAX,
+    COUNTED_CHARACTERS,
+    SIMPLE_NAME,
+    about_marker,
+    ends,
+)
 from gateway.people.sheet.values import (
     Leaf,
     Path,
@@ -29,11 +35,6 @@ if TYPE_CHECKING:
 
 LINKS_MAX = 20
 PATH_COLUMNS_MAX = 28
-COUNTED_CHARACTERS = 60
-AROUND = 60
-"""Characters shown before and behind a difference in long strings."""
-
-_NAME = re.compile(r"[A-Za-z_$@][A-Za-z0-9_.$@-]*")
 
 
 def show_arguments(paper: Paper, sheet: HoldSheetModel, arguments: Arguments, *, full: bool) -> None:
@@ -46,6 +47,7 @@ def show_arguments(paper: Paper, sheet: HoldSheetModel, arguments: Arguments, *,
     first, rest, missing = in_order(arguments.leaves, sheet.hold.show)
     for pointer in missing:
         paper.alarm(f"a rule wants {visible(pointer)} looked at, and it is not among the arguments")
+    said = _Said(sheet)
     columns = min(max(path_shown(leaf.path).cell_len for leaf in arguments.leaves), PATH_COLUMNS_MAX)
     for leaf in (*first, *rest):
         lead = Text.assemble("  ", path_shown(leaf.path))
@@ -56,7 +58,23 @@ def show_arguments(paper: Paper, sheet: HoldSheetModel, arguments: Arguments, *,
         _value(paper, leaf, lead, full=full)
         for redaction in sheet.redactions:
             if redaction.pointer == pointer_of(leaf.path):
-                paper.note(_about_marker(redaction.kind), "yellow")
+                paper.note(about_marker(redaction.kind), "yellow")
+        said.of(paper, leaf)
+
+
+class _Said:
+    """What the tool's schema says of arguments, each beneath the first value that it is about."""
+
+    def __init__(self, sheet: HoldSheetModel) -> None:
+        self._left = {one.pointer: one.text for one in sheet.described}
+
+    def of(self, paper: Paper, leaf: Leaf) -> None:
+        """Of this value, and of what it stands in."""
+        for depth in range(1, len(leaf.path) + 1):
+            text = self._left.pop(pointer_of(leaf.path[:depth]), "")
+            if text:
+                about = Text() if depth == len(leaf.path) else path_shown(leaf.path[:depth]).append("  ")
+                paper.note(Text.assemble("its server says: ", about, styled(pieces(text))))
 
 
 def show_changes(paper: Paper, sheet: HoldSheetModel, arguments: Arguments, *, full: bool) -> None:
@@ -88,7 +106,7 @@ def path_shown(path: Path) -> Text:
         found.append("/")
         if isinstance(part, int):
             found.append(str(part))
-        elif _NAME.fullmatch(part):
+        elif SIMPLE_NAME.fullmatch(part):
             found.append(part)
         else:
             found.append_text(styled(quoted(part)))
@@ -116,7 +134,7 @@ def _value(paper: Paper, leaf: Leaf, lead: Text, *, full: bool) -> None:
         paper.value(quoted(text[tail:])[1:], Text(" " * 4))
     found = addresses_in(text)
     for address in found[:LINKS_MAX]:
-        paper.note(styled(pieces(address), "cyan"))
+        paper.note(styled(pieces(address.sentence), "cyan"))
     if len(found) > LINKS_MAX:
         paper.note(f"and {len(found) - LINKS_MAX:,} more addresses", "bold yellow")
 
@@ -131,7 +149,7 @@ def _middle(paper: Paper, before: str, after: str) -> None:
     """Two long strings around the place where they differ: their ends may well be the same."""
     head, tail = difference(before, after)
     for sign, text, style in (("-", before, "red"), ("+", after, "green")):
-        start, end = max(0, head - AROUND), min(len(text), len(text) - tail + AROUND)
+        start, end = max(0, head - AROUND_CHARACTERS), min(len(text), len(text) - tail + AROUND_CHARACTERS)
         part = text[start:end]
         if len(part) > CHARACTERS_MAX:
             part = part[: CHARACTERS_MAX // 2]
@@ -141,11 +159,3 @@ def _middle(paper: Paper, before: str, after: str) -> None:
             )
         paper.value(quoted(part), Text(f"    {sign} string  ", style))
         paper.note(f"characters {start + 1:,} to {start + len(part):,} of {len(text):,}")
-
-
-def _about_marker(kind: str) -> str:
-    if kind == FOREIGN_MARKER:
-        return "looks like a marker for a secret, but came with the text and stands for nothing"
-    if kind == CROWDED:
-        return "everything is hidden: it holds more secrets than are hidden one by one"
-    return f"a secret is hidden here: {visible(kind)}"

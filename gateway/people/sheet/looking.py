@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,13 @@ LINES_MAX = 24
 END_CHARACTERS = 300
 END_LINES = 12
 TYPED_CHARACTERS_MAX = 64
+COUNTED_CHARACTERS = 60
+"""Of a longer string it is said how long it is."""
+AROUND_CHARACTERS = 60
+"""Shown before and behind a difference in long strings."""
+
+SIMPLE_NAME = re.compile(r"[A-Za-z_$@][A-Za-z0-9_.$@-]*")
+"""A name that needs no quotes in a path."""
 
 CROWDED = "crowded"
 """Everything was hidden at once: the arguments hold more secrets than are hidden one by one."""
@@ -88,3 +96,12 @@ def ends(text: str) -> tuple[int, int]:
     if end.count("\n") > END_LINES:
         tail = len(text) - len("\n".join(end.split("\n")[-END_LINES:]))
     return head, tail
+
+
+def about_marker(kind: str) -> str:
+    """What stands in the place of a redacted value."""
+    if kind == FOREIGN_MARKER:
+        return "looks like a marker for a secret, but came with the text and stands for nothing"
+    if kind == CROWDED:
+        return "everything is hidden: it holds more secrets than are hidden one by one"
+    return f"a secret is hidden here: {visible(kind)}"

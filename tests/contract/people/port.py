@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import aiohttp
 import jsonschema_rs
 
+from gateway.background import Background
 from gateway.catalogue.definitions_desk import PinningDesk
 from gateway.catalogue.pins import PinLedger
 from gateway.catalogue.snapshot import CatalogueStore
+from gateway.desk import Desks
 from gateway.errors import AuditUnwritable
 from gateway.identity.reviewers import ReviewerDirectory, new_reviewer_token
 from gateway.identity.settings import ReviewerSettings
@@ -119,6 +121,7 @@ class Port:
 
     async def __aenter__(self):
         self.desk = await ScriptDesk.open()
+        self.desk.people = self.directory.people
         self.listener = Listener("127.0.0.1:0", setting="listen.people")
         self.port = self.listener.port
         self.origin = f"http://127.0.0.1:{self.port}"
@@ -131,12 +134,15 @@ class Port:
             key=PIN_KEY,
             clock_ms=lambda: self.desk.now[0],
         )
+        self._background = Background(on_failure=lambda name, error: self.failed.append((name, error)))
+        self.activity = self.standing = None
         self.app = people_app(
-            self.desk,
+            Desks(
+                holds=self.desk, definitions=self.definitions, activity=self.activity, upstreams=self.standing
+            ),
             self.directory,
             self.trail,
             self.settings,
-            definitions=self.definitions,
             readiness=lambda: self.parts,
             conditions=dict,
             version="0.0.0",
@@ -145,6 +151,7 @@ class Port:
             clock_s=lambda: self.time_s,
             now_ms=lambda: self.desk.now[0],
             random_bytes=self._random_bytes,
+            start_task=self._background.start,
             refused=self.refused.append,
             failed=lambda name, error: self.failed.append((name, error)),
         )
@@ -160,6 +167,7 @@ class Port:
         await self._http.close()
         self.listener.stop()
         await self._serving
+        await self._background.aclose(5)
         await self.desk.store.aclose()
         # A test that means to cause a fault takes it out of the list.
         assert self.failed == []

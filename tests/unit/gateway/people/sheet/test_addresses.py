@@ -6,9 +6,9 @@ from gateway.people.sheet.addresses import addresses_in
 
 
 def test_host_and_rest_are_told_apart():
-    assert addresses_in("see https://api.example.com/v1?x=1#y") == (
-        "address: host api.example.com, scheme https, the rest /v1?x=1#y",
-    )
+    (found,) = addresses_in("see https://api.example.com/v1?x=1#y")
+    assert found.sentence == "address: host api.example.com, scheme https, the rest /v1?x=1#y"
+    assert (found.scheme, found.host, found.rest) == ("https", "api.example.com", "/v1?x=1#y")
 
 
 @pytest.mark.abuse(82)
@@ -37,7 +37,7 @@ def test_host_and_rest_are_told_apart():
 )
 def test_where_it_really_leads_is_said(text, told):
     (found,) = addresses_in(text)
-    assert told in found
+    assert told in found.sentence
 
 
 def test_text_without_an_address_has_none_and_each_is_told_once():

@@ -1,0 +1,57 @@
+"""The one way in which a text that we did not write gets into a page.
+
+``shown`` makes everything visible that could hide or pass as something else, and escapes it. It is what
+every expression of a template goes through by itself (``rendering.py``): it cannot be forgotten.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+from gateway.core.visible_text import ALARMING, Kind, pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gateway.core.visible_text import Piece
+
+
+_NOTHING, _QUOTE = Markup(), Markup('"')
+_MARK = Markup('<span class="m" title="{}">{}</span>')
+_ALARM = Markup('<span class="m x" title="{}">{}</span>')
+
+
+def shown(text: str) -> Markup:
+    """A text in one line, as ``visible_text`` shows it; what is no plain text is marked."""
+    return marked(pieces(text))
+
+
+def quoted(text: str, *, head: bool = True, tail: bool = True) -> Markup:
+    """A string as JSON has it, in quotes; without the quote where it is only an end of a longer one.
+
+    Lines are broken where the string breaks them, behind the mark that says so: the words stay the same.
+    """
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    drawn = marked(pieces(escaped), lines=True)
+    return (_QUOTE if head else _NOTHING) + drawn + (_QUOTE if tail else _NOTHING)
+
+
+def marked(found: Iterable[Piece], *, lines: bool = False) -> Markup:
+    """Pieces as HTML. Without its tags it reads exactly as the pieces do."""
+    parts: list[Markup] = []
+    for piece in found:
+        if piece.kind is Kind.PLAIN:
+            parts.append(escape(piece.text))
+            continue
+        mark = _ALARM if piece.kind in ALARMING else _MARK
+        parts.append(mark.format(piece.name or piece.kind.value, piece.text))
+        if lines and piece.raw == "\n":
+            parts.append(Markup("<wbr><br>"))
+    return Markup("").join(parts)
+
+
+def lines(text: str) -> Markup:
+    """A text of several lines, each of them shown."""
+    return Markup("\n").join(shown(line) for line in text.split("\n"))

@@ -1,0 +1,66 @@
+"""What nobody may miss about a held call, before they read any of it. Pure: facts that others established."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.people.sheet.looking import Arguments
+    from gateway.people.sheet_models import HoldSheetModel
+
+ALARMS_MAX = 6
+"""Kinds of hidden characters that are named one by one."""
+
+LABELS = {
+    "untrusted-content": "This session has read content that nobody vouches for.",
+    "private-data": "This session has read personal data.",
+    "secret-seen": "A secret has passed through this session.",
+}
+TELLING = frozenset(
+    {"near_value", "definition_changed", "larger_number", "first_host", "much_longer", "denied_before"}
+)
+"""Of what is unusual: what deserves a look before anything else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warning:  # noqa: A001 - the word of the page
+    """One of them."""
+
+    text: str
+    anchor: str
+    """Id of the part of the page that tells more."""
+
+
+def warnings_of(sheet: HoldSheetModel, arguments: Arguments) -> tuple[Warning, ...]:
+    """The most telling first."""
+    return tuple(_found(sheet, arguments))
+
+
+def _found(sheet: HoldSheetModel, arguments: Arguments) -> Iterator[Warning]:
+    if arguments.obstacle:
+        yield Warning(
+            text=f"It cannot be looked at, so nobody can approve it: {arguments.obstacle}", anchor="arguments"
+        )
+    if sheet.hold.kept_back:
+        yield Warning(
+            text=f"Its tool's definition is kept back, and it does not run: {sheet.hold.kept_back}",
+            anchor="definition",
+        )
+    for one in sheet.unusual:
+        if one.code in TELLING:
+            yield Warning(text=one.text, anchor="risk")
+    yield from _hidden(arguments)
+    for label in sheet.trail.labels:
+        yield Warning(text=LABELS.get(label, f"This session is labelled {label}."), anchor="trail")
+
+
+def _hidden(arguments: Arguments) -> Iterator[Warning]:
+    told = sorted(arguments.alarms.items(), key=lambda one: (-one[1], one[0]))
+    for name, count in told[:ALARMS_MAX]:
+        times = f", {count} places" if count > 1 else ""
+        yield Warning(text=f"Made visible in the arguments: {name}{times}", anchor="arguments")
+    if len(told) > ALARMS_MAX:
+        yield Warning(text=f"and {len(told) - ALARMS_MAX} more kinds of such characters", anchor="arguments")
