@@ -186,12 +186,13 @@ class AuditIndex:
         )
         return [call for (call,) in found]
 
-    def grew(self, tenant: str, since_seq: int) -> bool:
-        """Whether a tenant has entries from there on. Blocking. Raises IndexUnavailable."""
+    def newest_since(self, tenant: str, seq: int) -> int | None:
+        """The number of a tenant's newest entry from there on, if any. Blocking. Raises IndexUnavailable."""
         # The plus: the few new entries are looked at, not the many of the tenant.
-        return bool(
-            self._ask("SELECT 1 FROM entry WHERE seq >= ? AND +tenant = ? LIMIT 1", since_seq, tenant)
+        found = self._ask(
+            "SELECT seq FROM entry WHERE seq >= ? AND +tenant = ? ORDER BY seq DESC LIMIT 1", seq, tenant
         )
+        return int(found[0][0]) if found else None
 
     def _find(
         self, scope: dict[str, str], wanted: dict[str, str], before_seq: int | None, limit: int

@@ -107,7 +107,7 @@ def test_every_query_asks_for_a_tenant_or_says_operator_in_its_name() -> None:
         if not name.startswith("_") and "Row" in str(inspect.signature(method).return_annotation)
     ]
     assert len(queries) == 4
-    queries += [(name, vars(AuditIndex)[name]) for name in ("calls_of_prefix", "grew")]
+    queries += [(name, vars(AuditIndex)[name]) for name in ("calls_of_prefix", "newest_since")]
     for name, method in queries:
         assert name.startswith("operator_") or list(inspect.signature(method).parameters)[1] == "tenant"
 
@@ -151,13 +151,13 @@ async def test_a_tenant_is_told_whether_it_has_more_and_not_whether_others_have(
         await log.append(intent("c1"))
         index = followed.caught_up()
         since = index.known_seq
-        assert index.grew("acme", 0)
-        assert not index.grew("acme", since)
+        assert index.newest_since("acme", 0) == 1
+        assert index.newest_since("acme", since) is None
         await log.append(Draft("intent", {"call": "c1", "effect": "allow"}, "other"))
-        assert not followed.caught_up().grew("acme", since)
-        assert index.grew("other", since)
+        assert followed.caught_up().newest_since("acme", since) is None
+        assert index.newest_since("other", since) == 2
         await log.append(intent("c2"))
-        assert followed.caught_up().grew("acme", since)
+        assert followed.caught_up().newest_since("acme", since) == 3
 
 
 async def test_no_query_of_calls_walks_a_whole_tenant(followed: Followed, intent: Make) -> None:
@@ -181,7 +181,7 @@ async def test_no_query_of_calls_walks_a_whole_tenant(followed: Followed, intent
         index.find("acme", kind="intent", tool="orders/get")
         index.find("acme", kind="intent", subject="ana")
         index.find("acme", kind="intent")
-        index.grew("acme", 1)
+        index.newest_since("acme", 1)
     for plan, place in zip(
         explained,
         (
