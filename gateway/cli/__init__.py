@@ -20,6 +20,7 @@ VERBS = {
     "call": ("gateway.cli.call", "call", "Call a tool through the running gateway, as an agent would."),
     "approvals": ("gateway.cli.approvals.commands", "approvals", "Look at held calls and decide them."),
     "tools": ("gateway.cli.tools", "tools", "Look at what upstreams list, and pin it."),
+    "upstreams": ("gateway.cli.upstreams", "upstreams", "How tool servers stand, how long calls take."),
     "trust": ("gateway.cli.trust", "trust", "Pin everything new and clean of one upstream."),
     "audit": ("gateway.cli.audit", "audit", "Read the audit log."),
     "stdio": ("gateway.cli.stdio", "stdio", "Offer the gateway to a client that only speaks stdio."),

@@ -1,10 +1,10 @@
-"""Changes of holds as server-sent events. Bounded; whoever may have missed some is told to read all again."""
+"""Changes as server-sent events. Bounded; whoever may have missed some is told to read all again."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from durable.errors import DurableError
 from durable.holds.refusals import UnknownHold
@@ -14,9 +14,10 @@ from gateway.people.table import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractContextManager
 
     from durable.holds.hold import Person
-    from gateway.desk import Desk
+    from gateway.desk import ActivityDesk, Desk
     from gateway.people.authentication import Authentication, Known
     from gateway.people.guards import Asgi, Receive, Scope, Send
     from gateway.people.presenting import Presenter
@@ -27,17 +28,67 @@ OPENING = b"retry: 2000\n: open\n\n"
 PING = b": ping\n\n"
 RELOAD = b"event: reload\ndata: {}\n\n"
 
+T = TypeVar("T")
 
-class EventStreams:
-    """Every open stream of the people port."""
 
-    def __init__(
-        self, settings: PeopleSettings, desk: Desk, presenter: Presenter, authentication: Authentication
-    ) -> None:
-        """Start with none."""
-        self._settings = settings
+class Watched(Protocol[T]):
+    """What a stream tells of."""
+
+    def watch(self, person: Person) -> AbstractContextManager[AsyncIterator[T]]:
+        """What changes, from now on."""
+        ...
+
+    async def event(self, person: Person, change: T) -> bytes:
+        """How one change is told; empty: not at all."""
+        ...
+
+
+class HoldChanges:
+    """Held calls of the person's tenant, as they change."""
+
+    def __init__(self, desk: Desk, presenter: Presenter) -> None:
+        """Take whom to ask and how to say it."""
         self._desk = desk
         self._presenter = presenter
+
+    def watch(self, person: Person) -> AbstractContextManager[AsyncIterator[str]]:
+        """Ids; an empty one means: read all again."""
+        return self._desk.watch(person)
+
+    async def event(self, person: Person, change: str) -> bytes:
+        """The hold as in lists."""
+        if not change:
+            return RELOAD
+        try:
+            hold = await self._desk.find(person, change)
+        except UnknownHold:
+            return b""
+        # One line: JSON escapes line breaks.
+        return b"event: hold\ndata: %b\n\n" % self._presenter.row(hold, person).model_dump_json().encode()
+
+
+class CallNews:
+    """That there is more to read about calls of the person's tenant."""
+
+    def __init__(self, desk: ActivityDesk) -> None:
+        """Take whom to ask."""
+        self._desk = desk
+
+    def watch(self, person: Person) -> AbstractContextManager[AsyncIterator[None]]:
+        """Whenever there is more."""
+        return self._desk.live(person)
+
+    async def event(self, person: Person, change: None) -> bytes:
+        """Not what: to read again."""
+        return RELOAD
+
+
+class EventStreams:
+    """Every open stream of the people port, whatever it tells of."""
+
+    def __init__(self, settings: PeopleSettings, authentication: Authentication) -> None:
+        """Start with none."""
+        self._settings = settings
         self._authentication = authentication
         self._closing = asyncio.Event()
         self._counts: Counter[PersonKey] = Counter()
@@ -50,7 +101,7 @@ class EventStreams:
         """End every stream, and open none any more: the gateway shuts down."""
         self._closing.set()
 
-    def open(self, known: Known) -> Asgi:
+    def open(self, known: Known, watched: Watched[T]) -> Asgi:
         """A stream for this person, as the answer to their request.
 
         Raises:
@@ -62,12 +113,12 @@ class EventStreams:
         if len(self) >= settings.streams_max or self._counts[known.key] >= settings.streams_per_person_max:
             raise PeopleRefusal("overloaded", "too many event streams are open", next_step="close one")
         self._counts[known.key] += 1
-        return self._stream(known)
+        return self._stream(known, watched)
 
-    def _stream(self, known: Known) -> Asgi:
+    def _stream(self, known: Known, watched: Watched[T]) -> Asgi:
         async def respond(_: Scope, receive: Receive, send: Send) -> None:
             try:
-                with self._desk.watch(known.person) as ids:
+                with watched.watch(known.person) as changes:
                     await send(
                         {
                             "type": "http.response.start",
@@ -81,20 +132,22 @@ class EventStreams:
                     )
                     # Whoever lists after this line sees everything: from here on nothing is missed.
                     await _write(send, OPENING)
-                    await self._tell(known, ids, receive, send)
+                    await self._tell(known, watched, changes, receive, send)
             finally:
                 self._counts[known.key] -= 1
                 self._counts += Counter()
 
         return respond
 
-    async def _tell(self, known: Known, ids: AsyncIterator[str], receive: Receive, send: Send) -> None:
+    async def _tell(
+        self, known: Known, watched: Watched[T], changes: AsyncIterator[T], receive: Receive, send: Send
+    ) -> None:
         ends = {
             asyncio.ensure_future(_hung_up(receive)),
             asyncio.ensure_future(_set(self._closing)),
         }
         # Kept over the pings: a watch that is cancelled in the middle may lose what it was about to give.
-        coming = asyncio.ensure_future(_next(ids))
+        coming = asyncio.ensure_future(_next(changes))
         try:
             while True:
                 await asyncio.wait(
@@ -109,11 +162,11 @@ class EventStreams:
                 if not coming.done():
                     await _write(send, PING)
                     continue
-                changed = coming.result()
-                if changed is None:
+                if not coming.result():
                     break
-                coming = asyncio.ensure_future(_next(ids))
-                await _write(send, await self._event(person, changed))
+                (change,) = coming.result()
+                coming = asyncio.ensure_future(_next(changes))
+                await _write(send, await watched.event(person, change))
         except (DurableError, GatewayError):
             # It cannot be read now. The stream ends, and whoever opens it again reads all.
             pass
@@ -123,19 +176,12 @@ class EventStreams:
             await asyncio.gather(coming, *ends, return_exceptions=True)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _event(self, person: Person, hold_id: str) -> bytes:
-        if not hold_id:
-            return RELOAD
-        try:
-            hold = await self._desk.find(person, hold_id)
-        except UnknownHold:
-            return b""
-        # One line: JSON escapes line breaks.
-        return b"event: hold\ndata: %b\n\n" % self._presenter.row(hold, person).model_dump_json().encode()
 
-
-async def _next(ids: AsyncIterator[str]) -> str | None:
-    return await anext(ids, None)
+async def _next(changes: AsyncIterator[T]) -> tuple[T, ...]:
+    """One change; none at the end."""
+    async for change in changes:
+        return (change,)
+    return ()
 
 
 async def _set(event: asyncio.Event) -> None:

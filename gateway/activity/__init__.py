@@ -1,0 +1,1 @@
+"""What people read about calls, from the log and its index."""
