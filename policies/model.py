@@ -131,6 +131,30 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where one rule stands in the author's files."""
+
+    file: str
+    """Relative to the policy folder."""
+    row: int
+    """Counted from 1: of the first line of ``text``."""
+    text: str
+    """The rule as it is written, with the comment above it; says so itself where it is cut."""
+    certain: bool
+    """The rule names the code. False: it is one of those that work their code out, and could say this one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the rules stand that say one code."""
+
+    found: tuple[Place, ...] = ()
+    """By file and row."""
+    left_out: int = 0
+    """How many more rules could say it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """What was put in force; goes into the audit log."""
 

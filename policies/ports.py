@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from policies.model import EngineHealth, Loaded, Problem, Verdict
+    from policies.model import EngineHealth, Loaded, Places, Problem, Verdict
 
 
 class PolicyEngine(Protocol):
@@ -44,6 +44,14 @@ class PolicyEngine(Protocol):
 
         ``unknown``: JSON Pointers into it. False wherever that cannot be known. Used for lists only;
         what is called is evaluated all the same.
+        """
+        ...
+
+    def places(self, rule: str, code: str) -> Places:
+        """Where the rules stand that hold a call: ``rule`` and ``code`` as a ``HoldRule`` has them.
+
+        Of the very text that is in force, which ``health`` names: not of what lies on the disk by now. Without
+        I/O; nothing is found where nothing is in force.
         """
         ...
 

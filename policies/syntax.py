@@ -52,6 +52,8 @@ _RESERVED = frozenset(
 _DEPTH = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 # Words after which a value or a body follows; all other names end something.
 _EXPECTING = frozenset({"if", "in", "contains", "some", "every", "not", "as", "with", "default"})
+# Words that go on with what stands before them; any other name after something complete begins a statement.
+_GOING_ON = frozenset({"if", "in", "contains", "as", "with", "else"})
 
 
 class UnreadableRego(ValueError):
@@ -69,7 +71,7 @@ class Token:
     """One token; comments and white space are not tokens."""
 
     kind: str
-    """``name``, ``string``, ``raw``, ``number``, ``template`` (its opening) or ``mark``."""
+    """``name``, ``string``, ``raw``, ``number``, ``template`` (its opening), ``template_end`` or ``mark``."""
     text: str
     row: int
     column: int
@@ -106,7 +108,7 @@ def package_of(module: Sequence[Token]) -> Package:
             path.append(rest[1].text)
             rest = rest[2:]
         elif path and rest[0].text == "[" and _is_quoted_part(rest[:3]):
-            path.append(_unquoted(rest[1]))
+            path.append(unquoted(rest[1]))
             rest = rest[3:]
         else:
             break
@@ -124,6 +126,16 @@ def reference(path: Sequence[str]) -> str:
         else f"[{json.dumps(part, ensure_ascii=False)}]"
         for part in path[1:]
     )
+
+
+def unquoted(token: Token) -> str:
+    """What a ``string`` or ``raw`` says. Raises ``UnreadableRego``."""
+    if token.kind == "raw":
+        return token.text[1:-1]
+    try:
+        return str(json.loads(token.text))
+    except ValueError:
+        raise UnreadableRego("a string has an unknown escape", token.row, token.column) from None
 
 
 def dotted_names(module: Sequence[Token]) -> Iterator[tuple[str, Token]]:
@@ -150,6 +162,24 @@ def statement_starts(module: Sequence[Token]) -> Iterator[Token]:
             yield token
         row = token.row
         depth += _DEPTH.get(token.text, 0) if token.kind == "mark" else 0
+
+
+def statements(module: Sequence[Token]) -> Iterator[Sequence[Token]]:
+    """The package, the imports and the rules of a module that compiles, each with all of its tokens.
+
+    Rows say nothing about where a rule ends: OPA takes several in one row, and one in any number of rows.
+    """
+    start = depth = 0
+    for at, token in enumerate(module):
+        if depth == 0 and at > start and _begins(module, at) and _is_ended(module, at):
+            yield module[start:at]
+            start = at
+        if token.kind == "mark":
+            depth += _DEPTH.get(token.text, 0)
+        else:
+            depth += (token.kind == "template") - (token.kind == "template_end")
+    if module:
+        yield module[start:]
 
 
 def version_0_places(module: Sequence[Token]) -> list[Token]:
@@ -224,28 +254,33 @@ def _template(place: _Place, opening: Token) -> Iterator[Token]:
         following = place.text[end : end + 1]
         if following not in {quote, "{"} or not following:
             raise UnreadableRego("a template string is not closed", opening.row, opening.column)
-        place.token("text", end + 1)
+        closing = place.token("template_end", end + 1)
         if following == quote:
+            yield closing
             return
         yield from _scan(place, until="}")
+
+
+def _begins(module: Sequence[Token], at: int) -> bool:
+    """Whether a statement could begin here: names do, and keywords where they are the first part of one."""
+    following = module[at + 1].text if at + 1 < len(module) else ""
+    return module[at].kind == "name" and (module[at].text not in _GOING_ON or following == ".")
+
+
+def _is_ended(module: Sequence[Token], at: int) -> bool:
+    """Whether what stands before this token could be the end of a statement."""
+    before = module[at - 1]
+    if before.kind == "name" and at > 1 and module[at - 2].text == ".":
+        # A part of a reference is no keyword, whatever it is called.
+        return True
+    return before.text == ";" or (_is_complete(before) and before.text not in {"package", "import"})
 
 
 def _is_quoted_part(part: Sequence[Token]) -> bool:
     return len(part) == 3 and part[1].kind in {"string", "raw"} and part[2].text == "]"
 
 
-def _unquoted(token: Token) -> str:
-    if token.kind == "raw":
-        return token.text[1:-1]
-    try:
-        return str(json.loads(token.text))
-    except ValueError:
-        raise UnreadableRego(
-            "a package name has an escape that Rego does not know", token.row, token.column
-        ) from None
-
-
 def _is_complete(token: Token) -> bool:
     if token.kind == "name":
         return token.text not in _EXPECTING
-    return token.kind in {"string", "raw", "number"} or token.text in {")", "]", "}"}
+    return token.kind in {"string", "raw", "number", "template_end"} or token.text in {")", "]", "}"}

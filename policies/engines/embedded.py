@@ -16,7 +16,7 @@ from policies.answer import read_answer
 from policies.engines.release import Release, build_release
 from policies.engines.workers import WorkerPool
 from policies.errors import PolicyBudgetExceeded, PolicyNotLoaded, PolicyRejected
-from policies.model import EngineHealth
+from policies.model import EngineHealth, Places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +118,10 @@ class EmbeddedEngine:
         return release is not None and release.rules_out(
             evaluation, unknown=unknown, steps_max=self._loop_steps_max
         )
+
+    def places(self, rule: str, code: str) -> Places:
+        """Where the rules in force stand that hold a call with this code for this package."""
+        return self._release.index.find(rule, code) if self._release else Places()
 
     def health(self) -> EngineHealth:
         """The state now, without I/O."""

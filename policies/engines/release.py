@@ -17,6 +17,7 @@ from policies.engines.ir.program import Prepared, Program
 from policies.errors import PolicyRejected, PolicyUnavailable
 from policies.library import library_modules
 from policies.model import Loaded, Problem
+from policies.places import RuleIndex
 from policies.syntax import reference
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class Release:
     plan: Mapping[str, Any]
     program: Program
     prepared: Prepared
+    index: RuleIndex
+    """Of this bundle's text, whatever lies on the disk by now."""
 
     @property
     def key(self) -> str:
@@ -115,6 +118,7 @@ def build_release(source: Path, *, compiler: CompilerChoice, archive: Path | Non
         plan=compiled.plan,
         program=program,
         prepared=prepared,
+        index=RuleIndex(bundle),
     )
     _try_out(release)
     if archive:

@@ -10,6 +10,7 @@ from policies.syntax import (
     package_of,
     reference,
     statement_starts,
+    statements,
     tokens,
     version_0_places,
 )
@@ -153,3 +154,31 @@ def test_rules_of_version_1_are_not(rule: str) -> None:
 def test_statements_begin_rows_outside_brackets() -> None:
     text = "package a\n\nallow if {\n deny == 1\n}\n\ndeny contains x if (\nhold\n)\n"
     assert [token.text for token in statement_starts(tokens(text))] == ["package", "allow", "deny"]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("package a", "import data.b as c", "import rego.v1", "default d := false", "d if c"),
+        ("package a", "b := 1", "c := 2"),
+        ('package a["b"]', "c contains 1", 'd["e"] := f(1)', "f(x) := x if { x }"),
+        ("package a", "b if not c", "c if some d in e", "e contains d if every g in h { g }"),
+        ("package a", "b := 1 if { c } else := 2 if { d } else := 3", "e if f with input as g"),
+        ("package a", "b := input.if", "c := input.in.not", "d := data.package"),
+        ("package a", 'b := $"{c} d"', "c := $`{b} {d}`", 'd := $""', "e := `f`"),
+        ("package a.import", "import data.import", "b"),
+    ],
+)
+@pytest.mark.parametrize("between", ["\n", "\n\n# x := 1\n", " ", " ; "])
+def test_statements_end_where_another_begins_whatever_rows_they_stand_in(
+    parts: tuple[str, ...], between: str
+) -> None:
+    found = list(statements(tokens(between.join(parts))))
+    alone = [[token.text for token in tokens(part)] for part in parts]
+    assert [[token.text for token in one if token.text != ";"] for one in found] == alone
+
+
+def test_a_body_that_goes_on_in_the_next_row_is_no_statement_of_its_own() -> None:
+    text = "package a\n\nb if\n\tc ==\n\td\n\t| e\nelse := f\nif g\nin h\n\ni\ncontains\nj"
+    rows = [(one[0].text, one[0].row, one[-1].text) for one in statements(tokens(text))]
+    assert rows == [("package", 1, "a"), ("b", 3, "h"), ("i", 11, "j")]
