@@ -29,8 +29,8 @@ def table(rows: list[UpstreamModel]) -> Table:
         failed = sum(latency.errors.values())
         found.add_row(
             shown(row.id),
-            Text(row.state, STATE_STYLE.get(row.state, "")),
-            Text(f"{row.era or '-'} {row.transport}"),
+            shown(row.state, STATE_STYLE.get(row.state, "")),
+            shown(f"{row.era or '-'} {row.transport}"),
             Text(_time(latency.p50_ms)),
             Text(_time(latency.p95_ms)),
             Text(str(latency.calls)),
