@@ -37,7 +37,7 @@ _SCHEMES = {
 
 def document(operations: Iterable[Operation], *, version: str) -> dict[str, Any]:
     """Everything that can be asked of the people port."""
-    operations = tuple(operations)
+    operations = tuple(one for one in operations if one.in_document)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for operation in operations:
         paths[operation.path][operation.verb.lower()] = _operation(operation)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 HTML = "text/html"
 EVENTS = "text/event-stream"
+ASSET = "*/*"
+"""Style, script or picture of a page; its own type is the file's."""
 
 _Model = TypeVar("_Model")
 
@@ -92,6 +94,11 @@ class Operation:
     """Other statuses with an answer of the same kind."""
     own_codes: frozenset[str] = field(default=frozenset())
     """Of refusals, beyond those that its access and its body bring with them."""
+
+    @property
+    def in_document(self) -> bool:
+        """Whether the OpenAPI document tells of it: pages and what they are drawn with are no API."""
+        return self.access is not Access.LOGIN and self.gives != ASSET
 
     @property
     def codes(self) -> frozenset[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from gateway.people.errors import PeopleRefusal
-from gateway.people.table import Access, Operation
+from gateway.people.table import ASSET, Access, Operation
 
 if TYPE_CHECKING:
     from gateway.people.guards import Asgi
@@ -50,7 +50,7 @@ class Assets:
         return (
             Operation(
                 name="asset", verb="GET", path="/assets/{name}", access=Access.ANYONE, run=self._asset,
-                summary="Style, scripts and the icon of the pages", gives="text/css",
+                summary="Style, scripts and the icon of the pages", gives=ASSET,
                 own_codes=frozenset({"unknown_route"}),
             ),
         )  # fmt: skip

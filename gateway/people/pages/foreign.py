@@ -6,6 +6,7 @@ every expression of a template goes through by itself (``rendering.py``): it can
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
 
 
 _NOTHING, _QUOTE = Markup(), Markup('"')
+_SPACED = Markup('<span class="w">{}</span>')
+_SPACES = re.compile(r"^ |  | $")
+_EVERYDAY = re.compile(r"(?:[!-~]+(?: [!-~]+)*)?")
+"""Most texts by far: printable ASCII with single spaces in between, which is shown as it is."""
 _MARK = Markup('<span class="m" title="{}">{}</span>')
 _ALARM = Markup('<span class="m x" title="{}">{}</span>')
 
 
 def shown(text: str) -> Markup:
     """A text in one line, as ``visible_text`` shows it; what is no plain text is marked."""
+    if _EVERYDAY.fullmatch(text):
+        return escape(text)
     return marked(pieces(text))
 
 
@@ -43,7 +50,8 @@ def marked(found: Iterable[Piece], *, lines: bool = False) -> Markup:
     parts: list[Markup] = []
     for piece in found:
         if piece.kind is Kind.PLAIN:
-            parts.append(escape(piece.text))
+            # Browsers make one space of several, unless they are told otherwise.
+            parts.append(_SPACED.format(piece.text) if _SPACES.search(piece.text) else escape(piece.text))
             continue
         mark = _ALARM if piece.kind in ALARMING else _MARK
         parts.append(mark.format(piece.name or piece.kind.value, piece.text))

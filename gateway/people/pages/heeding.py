@@ -11,8 +11,16 @@ if TYPE_CHECKING:
     from gateway.people.sheet.looking import Arguments
     from gateway.people.sheet_models import HoldSheetModel
 
-ALARMS_MAX = 6
+ALARMS_MAX = 3
 """Kinds of hidden characters that are named one by one."""
+
+KEPT_BACK = {
+    "definition_drifted": "Its tool's definition has changed since it was pinned.",
+    "definition_quarantined": "A scanner found something in its tool's definition.",
+    "definition_unpinned": "The pin of its tool's definition was taken back.",
+    "definition_new": "Nobody has pinned its tool's definition yet.",
+}
+"""By code; the page of definitions tells more."""
 
 LABELS = {
     "untrusted-content": "This session has read content that nobody vouches for.",
@@ -34,6 +42,11 @@ class Warning:  # noqa: A001 - the word of the page
     """Id of the part of the page that tells more."""
 
 
+def kept_back_text(kept_back: str) -> str:
+    """A sentence about why a definition is kept back; as it was given, if its code has none."""
+    return KEPT_BACK.get(kept_back.partition(":")[0], kept_back)
+
+
 def warnings_of(sheet: HoldSheetModel, arguments: Arguments) -> tuple[Warning, ...]:
     """The most telling first."""
     return tuple(_found(sheet, arguments))
@@ -46,11 +59,11 @@ def _found(sheet: HoldSheetModel, arguments: Arguments) -> Iterator[Warning]:
         )
     if sheet.hold.kept_back:
         yield Warning(
-            text=f"Its tool's definition is kept back, and it does not run: {sheet.hold.kept_back}",
+            text=f"{kept_back_text(sheet.hold.kept_back)} The call does not run before somebody pins it.",
             anchor="definition",
         )
     for one in sheet.unusual:
-        if one.code in TELLING:
+        if one.code in TELLING and not (one.code == "definition_changed" and sheet.hold.kept_back):
             yield Warning(text=one.text, anchor="risk")
     yield from _hidden(arguments)
     for label in sheet.trail.labels:
@@ -59,8 +72,13 @@ def _found(sheet: HoldSheetModel, arguments: Arguments) -> Iterator[Warning]:
 
 def _hidden(arguments: Arguments) -> Iterator[Warning]:
     told = sorted(arguments.alarms.items(), key=lambda one: (-one[1], one[0]))
-    for name, count in told[:ALARMS_MAX]:
-        times = f", {count} places" if count > 1 else ""
-        yield Warning(text=f"Made visible in the arguments: {name}{times}", anchor="arguments")
-    if len(told) > ALARMS_MAX:
-        yield Warning(text=f"and {len(told) - ALARMS_MAX} more kinds of such characters", anchor="arguments")
+    if not told:
+        return
+    names = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in told[:ALARMS_MAX])
+    more = f", and {len(told) - ALARMS_MAX} more kinds" if len(told) > ALARMS_MAX else ""
+    places = sum(arguments.alarms.values())
+    yield Warning(
+        text=f"Hides or misleads in {places} {'place' if places == 1 else 'places'}, made visible below: "
+        f"{names}{more}",
+        anchor="arguments",
+    )

@@ -10,7 +10,8 @@ from durable.errors import DurableError
 from gateway.errors import GatewayError
 from gateway.people.definitions import sheet_model
 from gateway.people.errors import PeopleRefusal, face
-from gateway.people.pages.heeding import warnings_of
+from gateway.people.pages.forms import AskForm, DecideForm, ResolveForm
+from gateway.people.pages.heeding import kept_back_text, warnings_of
 from gateway.people.pages.reasons import NAMED_REASONS
 from gateway.people.pages.values import arguments_view, changes_view
 from gateway.people.sheet.looking import arguments_of, confirmation
@@ -96,13 +97,16 @@ class HoldPage:
             warnings=warnings_of(sheet, arguments),
             digest=hashlib.sha256(sheet.arguments_text.encode("utf-8", "replace")).hexdigest(),
             size_bytes=len(sheet.arguments_text.encode("utf-8", "replace")),
+            kept_back=kept_back_text(row.kept_back),
             definition=await self._definition(sheet),
             pending=[(one.by, one.word.verdict, left) for one, left in waiting],
             mine=mine,
             undo_s=self._thoughts.undo_s,
             failed="" if failed is None else _said(failed),
             problem=problem,
-            form=form,
+            form=form if isinstance(form, DecideForm) else None,
+            ask_form=form if isinstance(form, AskForm) else None,
+            resolve_form=form if isinstance(form, ResolveForm) else None,
             typed=typed if row.risk == "high" else "",
             typed_what=typed_what,
             reasons=NAMED_REASONS,

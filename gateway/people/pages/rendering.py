@@ -124,6 +124,12 @@ def ago(time: str, now: str) -> str:
     return span(max(1, int((present - past).total_seconds())))
 
 
+def when(time: str, now: str) -> str:
+    """A time to the second; without its day where that is today (UTC)."""
+    told = clock(time)
+    return told[11:] if time[:10] == now[:10] else told
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("gateway.people.pages"),
@@ -144,6 +150,7 @@ def _environment() -> Environment:
         span=span,
         clock=clock,
         ago=ago,
+        when=when,
         short=lambda value: value[:SHORT_ID_CHARACTERS],
     )
     return environment

@@ -36,6 +36,14 @@ FORM_BYTES_MAX = 32_768
 _ORDER = (State.DRIFTED, State.QUARANTINED, State.NEW, State.UNPINNED, State.PINNED)
 
 
+SAID = {
+    "drifted": "has changed since it was pinned: look at what changed",
+    "quarantined": "a scanner found something in it",
+    "new": "nobody has looked at it yet",
+    "unpinned": "its pin was taken back",
+}
+
+
 class Tools:
     """The pages and their forms."""
 
@@ -96,6 +104,7 @@ class Tools:
             place="tools",
             title="Tools",
             query=query,
+            said=SAID,
             states=[(state.value, label) for state, label in _LABELS.items()],
             upstreams=[
                 (upstream, list(some), Counter(one.state.value for one in rows if one.upstream == upstream))
@@ -128,6 +137,7 @@ class Tools:
             title=f"{name} of {upstream}",
             status=422 if problem else 200,
             sheet=sheet,
+            said=SAID,
             row=sheet.definition,
             listed=json.dumps(sheet.listed, ensure_ascii=False, indent=2),
             pinned=None if sheet.pinned is None else json.dumps(sheet.pinned, ensure_ascii=False, indent=2),

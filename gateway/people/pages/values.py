@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from markupsafe import Markup
 
 from gateway.core.visible_text import is_plain
 from gateway.people.pages import foreign
+from gateway.people.pages.heeding import TELLING
 from gateway.people.sheet.addresses import addresses_in
 from gateway.people.sheet.looking import (
     AROUND_CHARACTERS,
@@ -33,6 +34,7 @@ DIFFERING_CHARACTERS_MAX = 1_000
 
 
 _NOTHING = Markup()
+_Said = TypeVar("_Said")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,8 @@ class ValueView:
     """What is hidden in it, in our words."""
     addresses: tuple[Address, ...] = ()
     addresses_left_out: int = 0
-    unusual: tuple[str, ...] = ()
+    unusual: tuple[tuple[str, bool], ...] = ()
+    """In what it differs from what ran before, and whether that deserves a look before all else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +123,9 @@ class _Told:
     def __init__(self, sheet: HoldSheetModel) -> None:
         self._described = {one.pointer: one.text for one in sheet.described}
         self._markers = _by_place((one.pointer, about_marker(one.kind)) for one in sheet.redactions)
-        self._unusual = _by_place((one.pointer, one.text) for one in sheet.unusual if one.pointer)
+        self._unusual = _by_place(
+            (one.pointer, (one.text, one.code in TELLING)) for one in sheet.unusual if one.pointer
+        )
 
     def of(self, leaf: Leaf, *, first: bool = False) -> ValueView:
         pointer = pointer_of(leaf.path)
@@ -191,8 +196,8 @@ def _middle(path: Path, before: str, after: str) -> ChangeView:
     )
 
 
-def _by_place(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for pointer, text in pairs:
-        found[pointer] = (*found.get(pointer, ()), text)
+def _by_place(pairs: Iterable[tuple[str, _Said]]) -> dict[str, tuple[_Said, ...]]:
+    found: dict[str, tuple[_Said, ...]] = {}
+    for pointer, said in pairs:
+        found[pointer] = (*found.get(pointer, ()), said)
     return found

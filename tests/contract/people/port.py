@@ -9,10 +9,12 @@ import io
 import json
 import re
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 import jsonschema_rs
 
+from durable.pins.rows import counts
 from gateway.background import Background
 from gateway.catalogue.definitions_desk import PinningDesk
 from gateway.catalogue.pins import PinLedger
@@ -24,10 +26,16 @@ from gateway.identity.settings import ReviewerSettings
 from gateway.identity.tokens import new_token, token_hash
 from gateway.listener import Listener
 from gateway.people.application import people_app
+from gateway.people.errors import STATUS
 from gateway.people.guards import HEADERS
 from gateway.people.settings import PeopleSettings
+from gateway.ports import UpstreamHealth
 from gateway.redaction import redaction_of
+from gateway.telemetry.ends import RecentEnds
+from gateway.upstream.standing import UpstreamStandings
+from tests.contract.people.script_activity import ScriptActivity
 from tests.contract.people.script_desk import ScriptDesk
+from tests.telemetry_fakes import KeptTelemetry
 
 BOUNDS = {
     "header_timeout_s": 5,
@@ -63,6 +71,7 @@ PEOPLE = (
 )
 AGENT = new_token(b"\x07" * 32)
 PIN_KEY = b"p" * 32
+REDACTION = redaction_of((), ("hunter2-hunter2",), b"r" * 32)
 
 
 class Trail:
@@ -117,6 +126,12 @@ class Port:
         self.failed = []
         self.parts = {"audit": ""}
         self.time_s = 1_000.0
+        self.health = {
+            "orders": UpstreamHealth(
+                state="ready", era="modern", protocol_version="2026-07-28", server="orders 1.0", in_flight=2
+            ),
+            "notes": UpstreamHealth(state="down", reason="it does not start"),
+        }
         self._random = 0
 
     async def __aenter__(self):
@@ -129,13 +144,21 @@ class Port:
         self.definitions = PinningDesk(
             PinLedger(self.desk.store, self.trail),
             catalogue=CatalogueStore(),
-            redaction=redaction_of((), ("hunter2-hunter2",), b"r" * 32),
+            redaction=REDACTION,
             judge_again=self._judge_again,
             key=PIN_KEY,
             clock_ms=lambda: self.desk.now[0],
         )
         self._background = Background(on_failure=lambda name, error: self.failed.append((name, error)))
-        self.activity = self.standing = None
+        self.activity = ScriptActivity(REDACTION)
+        self.recent = RecentEnds(KeptTelemetry(), self.health, monotonic_s=lambda: self.time_s)
+        self.standing = UpstreamStandings(
+            health=lambda: self.health,
+            transports={"orders": "http", "notes": "stdio"},
+            counts=partial(self.desk.store.read, counts, ""),
+            latency_of=self.recent.of,
+            redacted=REDACTION.text,
+        )
         self.app = people_app(
             Desks(
                 holds=self.desk, definitions=self.definitions, activity=self.activity, upstreams=self.standing
@@ -225,6 +248,11 @@ class Port:
         for name in HEADERS:
             assert name in heard.headers, name
         operation = self.operation(verb, path.partition("?")[0])
+        page = self.page(verb, path.partition("?")[0])
+        if operation is None and page is not None:
+            told = {STATUS[code] for code in page.codes if code in STATUS} | {page.status, 200, 304, 422}
+            assert heard.status in told, (verb, path, heard)
+            return
         if operation is None:
             assert heard.status in {404, 405, 421}, (verb, path, heard.status)
             return
@@ -238,6 +266,14 @@ class Port:
             schema = content[media]["schema"] | {"components": self.document["components"]}
             jsonschema_rs.Draft202012Validator(schema).validate(heard.json)
 
+    def page(self, verb, path):
+        """What a browser alone asks for: not in the document."""
+        for operation in self.app.operations:
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(operation.path))
+            if not operation.in_document and operation.verb == verb and re.fullmatch(pattern, path):
+                return operation
+        return None
+
     def operation(self, verb, path):
         for template, operations in self.document["paths"].items():
             if re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)), path):
@@ -245,10 +281,10 @@ class Port:
         return None
 
     @contextlib.asynccontextmanager
-    async def events(self, who=LEA, headers=()):
+    async def events(self, who=LEA, headers=(), path="/api/v1/events"):
         """Server-sent events as they come, as (event, data) pairs; comments have no event."""
         sent = [*headers, *([("Authorization", f"Bearer {token_of(who)}")] if who else [])]
-        async with self._http.get(f"{self.origin}/api/v1/events", headers=sent) as answer:
+        async with self._http.get(self.origin + path, headers=sent) as answer:
             yield Stream(answer)
 
     def browser(self):

@@ -26,6 +26,7 @@ def posts_of(port, hold, *, where="{hold}"):
     bodies = {
         "decision": {"verdict": "approve", "seen": hold.seen},
         "claim": {},
+        "ask": {"whom": "max@example.com"},
         "edit": edit,
         "resolve": {"outcome": "failed", "evidence": "seen it"},
         "revoke": {"reason": "no"},
@@ -57,7 +58,7 @@ async def test_an_agents_token_decides_nothing_and_reads_nothing(port):
             heard = await port.ask(verb.upper(), path, body, headers=sent)
             assert (heard.status, heard.code) == (403, "agent_token"), path
             asked += 1
-    assert asked == 19
+    assert asked == 26
     for template, body in posts_of(port, hold).items():
         heard = await port.ask("POST", template.format(hold=hold.id, call=hold.call_id), body, headers=sent)
         assert heard.code == "agent_token"
@@ -178,7 +179,7 @@ async def test_every_route_with_an_id_is_held_to_that(port):
     # An ordinary call is looked up in the log, by its tenant: tests/e2e/test_found_out.py.
     with_id = {path for path in port.document["paths"] if "{" in path} - {
         "/api/v1/calls/{call}/resolve",
-        "/holds/{hold}",  # The same words for every id.
+        "/api/v1/calls/{call}",  # Held to the same in tests/contract/people/test_calls.py.
     }
     hold = await port.desk.file(1)
     assert with_id == {f"{HOLDS}/{{hold}}", *posts_of(port, hold)}

@@ -34,7 +34,7 @@ async def test_a_link_logs_its_person_in(port):
     assert b"<button>Log in</button>" in shown.body
     assert b"lea@example.com" not in shown.body
     heard = await enter(port, browser, link)
-    assert (heard.status, heard.headers["location"]) == (303, "/login")
+    assert (heard.status, heard.headers["location"]) == (303, "/")
     me = (await browser.ask("GET", "/api/v1/me")).json
     assert (me["id"], me["how"]) == ("lea@example.com", "session")
     assert b"You are lea@example.com" in (await browser.ask("GET", "/login")).body
@@ -120,10 +120,11 @@ async def test_the_page_lets_nothing_in_but_its_own_form(port):
     policy = first.headers["content-security-policy"]
     nonce = re.search(r"'nonce-([0-9a-f]{32})'", policy).group(1)
     assert policy == (
-        "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
-        f"style-src 'nonce-{nonce}'"
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     )
-    assert f'<style nonce="{nonce}">'.encode() in first.body
+    assert f'<link rel="stylesheet" nonce="{nonce}"'.encode() in first.body
     assert nonce not in second.headers["content-security-policy"]
     assert b"<script" not in first.body
     # With no-referrer a browser would send Origin: null from our own form.
