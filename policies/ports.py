@@ -50,8 +50,8 @@ class PolicyEngine(Protocol):
     def places(self, rule: str, code: str) -> Places:
         """Where the rules stand that hold a call: ``rule`` and ``code`` as a ``HoldRule`` has them.
 
-        Of the very text that is in force, which ``health`` names: not of what lies on the disk by now. Without
-        I/O; nothing is found where nothing is in force.
+        Of the very text that is in force, which ``health`` names; what lies on the disk by now does not matter.
+        Without I/O. Nothing is found where nothing is in force.
         """
         ...
 
