@@ -50,7 +50,7 @@ class PolicyEngine(Protocol):
     def places(self, rule: str, code: str) -> Places:
         """Where the rules stand that hold a call: ``rule`` and ``code`` as a ``HoldRule`` has them.
 
-        Of the very text that is in force, which ``health`` names; what lies on the disk by now does not matter.
+        Of the very text that is in force, which ``health`` names, whatever lies on the disk by now.
         Without I/O. Nothing is found where nothing is in force.
         """
         ...
