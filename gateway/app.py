@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from durable.audit.index import AuditIndex
 from durable.audit.keyring import read_master_key
 from durable.audit.limits import Limits
 from durable.audit.payloads import read_payload
 from durable.audit.segments import AuditLog
 from durable.errors import DurableError
 from durable.holds.finding import counts
+from gateway.assembly.activity import activity_desk, open_index, upstreams_desk
 from gateway.assembly.agents import VERSION, Parts, agent_plane, clock_us
+from gateway.assembly.conditions import conditions
 from gateway.assembly.content import content_plane, resource_links
 from gateway.assembly.holds import HoldParts, open_store, own_redaction, own_secrets
-from gateway.assembly.people import people_plane, reviewer_directory
+from gateway.assembly.people import people_plane, reviewer_directory, sole_login_link
 from gateway.assembly.policy import make_engine, policy_source
 from gateway.assembly.webhooks import start_webhooks
 from gateway.background import Background
@@ -29,6 +30,7 @@ from gateway.catalogue.snapshot import CatalogueStore
 from gateway.core.record import Record
 from gateway.core.seal import Seal
 from gateway.data import KEYS, MASTER_KEY, local_agent, prepare_directory, sealing_key
+from gateway.desk import Desks
 from gateway.egress import Egress, EgressSettings
 from gateway.errors import ConfigurationError
 from gateway.holding.clockwork import keep_pruned
@@ -36,6 +38,7 @@ from gateway.listener import Listener
 from gateway.packages import refuse_mixed_packages
 from gateway.policy import PolicyInForce
 from gateway.sealed import SealedPayloads, retain_payloads
+from gateway.telemetry.ends import RecentEnds
 from gateway.telemetry.traces import telemetry_from
 from gateway.trail import Trail, resolve_attempts, resolve_in_log
 from gateway.upstream.pool import UpstreamPool
@@ -165,6 +168,7 @@ class Gateway:
     def _agent_plane(self, port: Listener, local: LocalAgent | None) -> AgentPlane:
         settings, seal = self._configuration.settings, Seal(self._sealing_key)
         catalogue = CatalogueStore()
+        self._recent = RecentEnds(self._telemetry, settings.upstreams, monotonic_s=time.monotonic)
         self._content = content_plane(
             settings.content,
             *own_secrets(settings),
@@ -181,7 +185,7 @@ class Gateway:
             catalogue=catalogue,
             engine=self._engine,
             trail=self._trail,
-            telemetry=self._telemetry,
+            telemetry=self._recent,
             background=self._background,
             seal=seal,
             screen=self._content.screen,
@@ -207,7 +211,7 @@ class Gateway:
     async def _open_log(self) -> AuditLog:
         configuration, bounds = self._configuration, self._configuration.settings.audit
         # Opened first and closed last: it follows what the log acknowledges, to the end.
-        self._index = AuditIndex.open(configuration.data)
+        self._index, self._news = open_index(configuration.data)
         self._exit.callback(self._index.close)
         try:
             log = await AuditLog.open(
@@ -272,16 +276,23 @@ class Gateway:
         return Record(kind="gateway_started", tenant="", members=members)
 
     async def _serve(self, agents_port: Listener, people_port: Listener) -> None:
-        limits = self._configuration.settings.limits
+        configuration, limits = self._configuration, self._configuration.settings.limits
         self._people = people_plane(
-            configuration=self._configuration,
+            configuration=configuration,
             port=people_port,
-            desk=self._plane.holds.desk,
-            definitions=self._plane.definitions,
+            desks=Desks(
+                holds=self._plane.holds.desk,
+                definitions=self._plane.definitions,
+                activity=activity_desk(configuration, self._index, self._news, self._store, self._redaction),
+                upstreams=upstreams_desk(
+                    configuration, self._pool, self._store, self._recent, self._redaction
+                ),
+            ),
             reviewers=self._reviewers,
             trail=self._trail,
             readiness=self.readiness,
             conditions=self.conditions,
+            start_task=self._background.start,
             refused=self._plane.refusals.count,
             failed=self._task_failed,
         )
@@ -343,6 +354,10 @@ class Gateway:
         with contextlib.suppress(Exception):  # the log may be the very part that is down
             await self._trail.append(Record(kind="gateway_stopped", tenant="", members={"version": VERSION}))
 
+    async def login_link(self) -> str:
+        """A link that logs the one person in once, for the terminal; empty where there are several."""
+        return await sole_login_link(self._people, self._reviewers, self._people_url)
+
     def readiness(self) -> Mapping[str, str]:
         """What a call needs, and what is wrong with it; empty text means ready."""
         log, engine, store = self._log.health(), self._engine.health(), self._store.health()
@@ -355,29 +370,16 @@ class Gateway:
 
     def conditions(self) -> Mapping[str, str]:
         """What people should look at although calls still work."""
-        found = {"policy": self._policy.problem} if self._policy.problem else {}
-        for name, health in self._pool.health().items():
-            if health.state != "ready":
-                found[f"upstream {name}"] = (
-                    f"{health.state}: {health.reason}" if health.reason else health.state
-                )
-        found |= self._plane.catalogue.attention()
-        lost = self._log.health().unwritten_entries
-        if lost:
-            found["audit"] = f"{lost} outcomes found no room and are not in the log"
-        void = expired(self._configuration.settings.content.allowances, now_ms=clock_us() // 1000)
-        if void:
-            places = ", ".join(f"{one.rule} of {one.tool}" for one in void[:3])
-            found["content.allow"] = f"{len(void)} have ended; look again, or take them out: {places}"
-        found |= self._webhooks()
-        if self.started.unknown_holds:
-            found["approvals"] = (
-                f"{self.started.unknown_holds} held calls had an unknown outcome at start: "
-                "toolgate approvals ls --status outcome_unknown"
-            )
-        if self._index.reason:
-            found["index"] = self._index.reason
-        return found
+        return conditions(
+            policy=self._policy.problem,
+            upstreams=self._pool.health(),
+            catalogue=self._plane.catalogue.attention(),
+            lost_entries=self._log.health().unwritten_entries,
+            void=expired(self._configuration.settings.content.allowances, now_ms=clock_us() // 1000),
+            webhooks=self._webhooks(),
+            unknown_holds=self.started.unknown_holds,
+            index=self._index.reason,
+        )
 
     def _report_upstream(self, upstream: str, sentence: str, *, problem: bool) -> None:
         level = logging.WARNING if problem else logging.INFO

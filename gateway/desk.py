@@ -1,4 +1,4 @@
-"""The desks: what people can do with held calls and with definitions, whoever asks."""
+"""The desks: what people can do with held calls and definitions, and read about calls, whoever asks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     from durable.holds.deciding import Decided
     from durable.holds.finding import Similar, Story
     from durable.holds.hold import Hold, Person
+    from durable.holds.reviewing import Reviewing
     from durable.holds.status import Status
     from durable.pins.pin import Pin, PinFinding
     from durable.pins.state import State
+    from gateway.core.activity import CallPage, CallStory, UpstreamStanding
     from gateway.core.definition_diff import Diff
 
 Verdict = Literal["approve", "deny"]
 Resolution = Literal["succeeded", "failed", "held"]
+
+REVIEWING_DAYS_MAX = 90
+REVIEWING_DAYS_DEFAULT = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +38,9 @@ class RulePlace:
     row: int
     """Counted from 1: of the first line of ``text``."""
     text: str
-    """The rule as it is written."""
+    """The rule as it is written, secrets replaced by markers; says so itself where it is cut."""
+    certain: bool
+    """It names the code. False: the code is worked out, and this rule is one of those that could say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +111,16 @@ class HoldSheet:
     """Why nobody can approve it: too much to be looked at; empty if one can."""
     may_decide: str
     """Why this person may not; empty if they may."""
+    colleagues: tuple[str, ...] = ()
+    """Ids of the others who may decide it now."""
     described: tuple[tuple[str, str], ...] = ()
     """JSON Pointer of an argument, and what the server's schema says of it: the server's words."""
     places: tuple[RulePlace, ...] = ()
     """Where the rules that hold it stand, as far as they are in force."""
+    places_left_out: int = 0
+    """How many more rules could be meant."""
+    policy_moved: bool = False
+    """The policy in force is not the revision that held it: the rules may have read differently then."""
     unusual: tuple[Unusual, ...] = ()
     compared: int = 0
     """With how many earlier calls of the tool it was compared."""
@@ -131,6 +144,10 @@ class Desk(Protocol):
         """A page of holds, risk first, then time left."""
         ...
 
+    async def held_count(self, person: Person) -> int:
+        """How many calls of the tenant wait for a person."""
+        ...
+
     async def find(self, person: Person, prefix: str) -> Hold:
         """The one hold whose id begins like this."""
         ...
@@ -149,6 +166,17 @@ class Desk(Protocol):
         """Say "I am looking at it"."""
         ...
 
+    async def ask(self, person: Person, hold_id: str, whom: str, *, note: str) -> Hold:
+        """Have a colleague, by id, look at it: no word about the call, and nobody's right to decide changes.
+
+        Raises ``NotAskable`` where nobody of that id, but for the person themselves, may decide it.
+        """
+        ...
+
+    async def colleagues(self, person: Person, hold: Hold) -> tuple[str, ...]:
+        """Ids of the others who may decide it now."""
+        ...
+
     async def edit(
         self, person: Person, hold_id: str, arguments: dict[str, Any], *, seen: str, reason: str
     ) -> Hold:
@@ -165,6 +193,13 @@ class Desk(Protocol):
         """The same for an ordinary call without an outcome in the log; operators and the sole person may.
 
         Returns its full id.
+        """
+        ...
+
+    async def reviewing(self, person: Person, days: int) -> Reviewing:
+        """How reviewing went in their tenant on the latest days, today among them, and what waits now.
+
+        Days are those of the gateway's zone.
         """
         ...
 
@@ -260,3 +295,50 @@ class DefinitionsDesk(Protocol):
     async def trust(self, person: Person, upstream: str, *, seen: str) -> TrustSummary:
         """Pin what the summary with that digest said; what is left afterwards."""
         ...
+
+
+class ActivityDesk(Protocol):
+    """What people can read about calls, ordinary and held ones, of their tenant.
+
+    What belongs to another does not exist. Raises ``UnknownHold`` and ``AmbiguousHold`` of
+    ``durable.holds.refusals``, and ``DurableError``.
+    """
+
+    async def calls(
+        self,
+        person: Person,
+        *,
+        tool: str = "",
+        subject: str = "",
+        effect: str = "",
+        before: int | None = None,
+        limit: int = 50,
+    ) -> CallPage:
+        """Newest first; ``tool`` as ``upstream/tool``, the filters are exact."""
+        ...
+
+    async def call(self, person: Person, prefix: str) -> CallStory:
+        """Everything about the one call whose id begins like this."""
+        ...
+
+    def live(self, person: Person) -> AbstractContextManager[AsyncIterator[None]]:
+        """Something whenever there is more to read, from now on; at most twice a second."""
+        ...
+
+
+class UpstreamsDesk(Protocol):
+    """What people can read about upstreams. They belong to nobody alone. Raises ``StoreUnavailable``."""
+
+    async def upstreams(self) -> tuple[UpstreamStanding, ...]:
+        """All of them, as they are configured."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desks:
+    """Everything that people can ask."""
+
+    holds: Desk
+    definitions: DefinitionsDesk
+    activity: ActivityDesk
+    upstreams: UpstreamsDesk

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from durable.holds.refusals import UnknownHold
 from durable.holds.status import Status
 from gateway.people.errors import PeopleRefusal
+from gateway.people.events import HoldChanges
 from gateway.people.models import (
     CallResolved,
     CallResolveRequest,
@@ -51,6 +52,7 @@ class Api:
         self._desk = desk
         self._presenter = presenter
         self._streams = streams
+        self._changes = HoldChanges(desk, presenter)
 
     def operations(self) -> tuple[Operation, ...]:
         """The rows."""
@@ -133,12 +135,12 @@ class Api:
     async def _holds(self, asked: Inquiry) -> HoldPage:
         query, person = asked.asked(HoldsQuery), asked.known.person
         holds = await self._desk.queue(
-            person, statuses=_statuses(query.status), limit=query.limit, after=_after(query.after)
+            person, statuses=_statuses(query.status), limit=query.limit, after=after_of(query.after)
         )
         more = len(holds) >= query.limit
         return HoldPage(
             holds=[self._presenter.row(hold, person) for hold in holds],
-            next=_cursor(holds[-1]) if more else None,
+            next=cursor_of(holds[-1]) if more else None,
         )
 
     async def _sheet(self, asked: Inquiry) -> HoldSheetModel:
@@ -151,7 +153,7 @@ class Api:
         return GrantPage(grants=[self._presenter.row(hold, person) for hold in grants])
 
     async def _events(self, asked: Inquiry) -> Asgi:
-        return self._streams.open(asked.known)
+        return self._streams.open(asked.known, self._changes)
 
     async def _decide(self, asked: Inquiry) -> DecisionAnswer:
         word, person = asked.asked(DecisionRequest), asked.known.person
@@ -213,11 +215,13 @@ def _statuses(text: str) -> tuple[Status, ...]:
     return tuple(map(Status, names))
 
 
-def _cursor(hold: Hold) -> str:
+def cursor_of(hold: Hold) -> str:
+    """Where the page ends that ends with this hold."""
     return f"{hold.requirement.risk}-{hold.expires_ms}-{hold.id}"
 
 
-def _after(text: str | None) -> tuple[int, int, str] | None:
+def after_of(text: str | None) -> tuple[int, int, str] | None:
+    """Risk, expiry and id out of a cursor; refuses what is none."""
     if text is None:
         return None
     found = _CURSOR.fullmatch(text)

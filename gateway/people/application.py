@@ -149,30 +149,49 @@ def people_app(
     presenter = Presenter(desks.holds, now_ms=now_ms)
     streams = EventStreams(settings, authentication)
     pages = Pages(random_bytes=random_bytes)
-    login = Login(
-        settings,
-        reviewers=reviewers,
-        codes=LoginCodes(settings, clock_s=clock_s, random_bytes=random_bytes),
-        sessions=sessions,
-        failures=failures,
-        audit=audit,
-        pages=pages,
-    )
+    codes = LoginCodes(settings, clock_s=clock_s, random_bytes=random_bytes)
+    login = _login(settings, reviewers, codes, sessions, failures, audit, pages)
     tokens = FormTokens(random_bytes(KEY_BYTES))
     thoughts = SecondThoughts(
         desks.holds, authentication, undo_s=settings.undo_s, clock_s=clock_s, start_task=start_task
     )
     described = (
         *_health_operations(health_app(readiness, conditions, version=version, allowed_hosts=door.hosts)),
-        *Api(desks.holds, presenter, streams).operations(),
-        *Definitions(desks.definitions).operations(),
-        *Calls(desks.activity, desks.upstreams, streams).operations(),
+        *_api(desks, presenter, streams),
         *login.operations(),
         *page_operations(pages, desks, presenter, tokens=tokens, thoughts=thoughts, now_ms=now_ms),
     )
     serving = Serving(door, authentication, pages=pages, tokens=tokens, failed=failed)
     return PeopleApp(
         _with_document(described, version=version), door=door, serving=serving, streams=streams, login=login
+    )
+
+
+def _login(
+    settings: PeopleSettings,
+    reviewers: Reviewers,
+    codes: LoginCodes,
+    sessions: ReviewerSessions,
+    failures: Failures,
+    audit: AuditTrail,
+    pages: Pages,
+) -> Login:
+    return Login(
+        settings,
+        reviewers=reviewers,
+        codes=codes,
+        sessions=sessions,
+        failures=failures,
+        audit=audit,
+        pages=pages,
+    )
+
+
+def _api(desks: Desks, presenter: Presenter, streams: EventStreams) -> tuple[Operation, ...]:
+    return (
+        *Api(desks.holds, presenter, streams).operations(),
+        *Definitions(desks.definitions).operations(),
+        *Calls(desks.activity, desks.upstreams, streams).operations(),
     )
 
 
