@@ -119,6 +119,8 @@ class Presenter:
             may_decide=sheet.may_decide,
             described=[Described(pointer=pointer, text=text) for pointer, text in sheet.described],
             places=[_place(one) for one in sheet.places],
+            places_left_out=sheet.places_left_out,
+            policy_moved=sheet.policy_moved,
             unusual=[
                 UnusualModel(code=one.code, text=one.text, pointer=one.pointer) for one in sheet.unusual
             ],
@@ -173,7 +175,9 @@ def _shown(details: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _place(one: RulePlace) -> PlaceModel:
-    return PlaceModel(rule=one.rule, code=one.code, file=one.file, row=one.row, text=one.text)
+    return PlaceModel(
+        rule=one.rule, code=one.code, file=one.file, row=one.row, text=one.text, certain=one.certain
+    )
 
 
 def _unusual(one: Unusual) -> UnusualModel:

@@ -71,6 +71,9 @@ class PlaceModel(Answer):
     row: int
     """Counted from 1: of the first line of `text`."""
     text: str
+    """Secrets replaced by markers; says so itself where it is cut."""
+    certain: bool
+    """It names the code. False: the code is worked out, and this rule is one of those that could say it."""
 
 
 class UnusualModel(Answer):
@@ -140,6 +143,10 @@ class HoldSheetModel(Answer):
     described: list[Described]
     places: list[PlaceModel]
     """Where the rules that hold it stand, as far as they are in force."""
+    places_left_out: int
+    """How many more rules could be meant."""
+    policy_moved: bool
+    """The policy in force is not the revision that held it: the rules may have read differently then."""
     unusual: list[UnusualModel]
     """In what it differs from what ran before."""
     compared: int

@@ -75,7 +75,7 @@ def ls(status: str, limit: int, open_port: OpenPort, *, unfolded: bool, as_json:
 
 @approvals.command()
 @_hold
-@click.option("--full", is_flag=True, help="long values whole")
+@click.option("--full", is_flag=True, help="long values whole, and the text of the rules")
 @at_the_people_port
 def show(hold: str, open_port: OpenPort, *, full: bool, as_json: bool) -> None:
     """Show exactly what would run, and why it waits. Looking is recorded."""
@@ -99,7 +99,7 @@ def show(hold: str, open_port: OpenPort, *, full: bool, as_json: bool) -> None:
 @click.option("--confirm", default="", metavar="VALUE", help="in place of typing it; needs --seen")
 @click.option("--characters-seen", is_flag=True, help="I have looked at the characters that hide or mislead")
 @click.option("--reason", default="", help="recorded with your yes")
-@click.option("--full", is_flag=True, help="show long values whole")
+@click.option("--full", is_flag=True, help="show long values whole, and the text of the rules")
 @at_the_people_port
 def approve(hold: str, open_port: OpenPort, *, full: bool, as_json: bool, **said: Any) -> None:
     """Show one held call, ask, and say yes to exactly what was shown.

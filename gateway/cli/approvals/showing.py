@@ -10,7 +10,7 @@ from rich.text import Text
 
 from gateway.cli.approvals.arguments import show_arguments, show_changes
 from gateway.cli.approvals.paper import ALARM_STYLE, RISK_STYLE, Paper, shown
-from gateway.core.visible_text import visible
+from gateway.core.visible_text import pieces, visible
 from gateway.people.sheet.looking import Arguments, arguments_of
 from gateway.people.sheet.wording import (
     SEEN_CHARACTERS_MIN,
@@ -22,7 +22,7 @@ from gateway.people.sheet.wording import (
 )
 
 if TYPE_CHECKING:
-    from gateway.people.models import HoldRow
+    from gateway.people.models import HoldRow, Why
     from gateway.people.sheet_models import HoldSheetModel
 
 WAITS = frozenset({"held", "approved"})
@@ -36,14 +36,14 @@ def sheet_lines(sheet: HoldSheetModel, *, width: int, full: bool = False) -> lis
     Args:
         sheet: as the people port gave it.
         width: columns.
-        full: long values whole, not only their ends.
+        full: long values whole, not only their ends; and the text of the rules that hold it.
     """
     paper = Paper(width)
     arguments = arguments_of(sheet)
     _status(paper, sheet)
     paper.heading(shown(sheet.sentence, "bold"))
     _arguments(paper, sheet, arguments, full=full)
-    _why(paper, sheet)
+    _why(paper, sheet, full=full)
     if sheet.original_text:
         show_changes(paper, sheet, arguments, full=full)
     _similar(paper, sheet)
@@ -133,16 +133,37 @@ def _arguments(paper: Paper, sheet: HoldSheetModel, arguments: Arguments, *, ful
     show_arguments(paper, sheet, arguments, full=full)
 
 
-def _why(paper: Paper, sheet: HoldSheetModel) -> None:
+def _why(paper: Paper, sheet: HoldSheetModel, *, full: bool) -> None:
     row = sheet.hold
     paper.heading(Text.assemble(("Risk: ", "bold"), (row.risk, RISK_STYLE[row.risk])))
     for reason in row.reasons:
         paper.row("why", shown(f"{reason.why or reason.code}  ({reason.code}, {reason.rule})"))
+        _places(paper, sheet, reason, full=full)
+    if sheet.places_left_out:
+        paper.note(f"{sheet.places_left_out:,} more rules could be meant, and are not listed")
+    if sheet.policy_moved:
+        again = ", and asked again before it runs" if row.status.value in WAITS else ""
+        moved = "the policy has changed since this call was held: rules are shown as they read now"
+        paper.note(moved + again, "bold yellow")
     count = max(row.group_size, len(sheet.group))
     if count > 1:
         others = ", ".join(short(one.id) for one in sheet.group if one.id != row.id)
         told = f"{count} nearly identical calls of this session wait; each is decided alone"
         paper.row("alike", told + (f": {others}" if others else ""))
+
+
+def _places(paper: Paper, sheet: HoldSheetModel, reason: Why, *, full: bool) -> None:
+    """Where the rule stands that said so; with ``full`` what it says."""
+    places = [one for one in sheet.places if (one.rule, one.code) == (reason.rule, reason.code)]
+    if not places:
+        paper.note("no rule is listed that says so in the policy in force")
+    for place in places:
+        perhaps = "" if place.certain else "perhaps, for its code is worked out: "
+        paper.note(shown(f"{perhaps}{place.file}:{place.row}", "dim"))
+        for line in place.text.split("\n") if full else ():
+            # How far a line is indented means nothing in Rego; everything else in it is shown as it is.
+            bare = line.lstrip("\t")
+            paper.value(pieces("  " * (len(line) - len(bare)) + bare or " "), Text("    "))
 
 
 def _similar(paper: Paper, sheet: HoldSheetModel) -> None:

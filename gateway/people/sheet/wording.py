@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 ID_CHARACTERS = 12
 """Of an id where it is to be typed again: random, so more of it is hardly ever needed."""
-POLICY_MOVED = "the policy has changed since this call was held; rules are shown as they read now"
 SEEN_CHARACTERS_MIN = 16
 """Of the 64 that a decision carries; a shorter beginning says too little about what was seen."""
 

@@ -13,7 +13,7 @@ from durable.holds.refusals import NotEligible, UnknownHold
 from durable.holds.rules import why_not_eligible
 from durable.holds.status import Status
 from durable.stores.memory import MemoryStore
-from gateway.desk import HoldSheet
+from gateway.desk import HoldSheet, RulePlace
 from gateway.errors import InvalidArguments, InvalidParams
 
 KEY = b"k" * 32
@@ -74,6 +74,8 @@ class ScriptDesk:
         self.broken = None
         self.waiting = {}
         self.unpinned = {}
+        self.revision = "r1"
+        """Of the policy in force."""
 
     @classmethod
     async def open(cls):
@@ -171,6 +173,13 @@ class ScriptDesk:
             definition_title="Refund an order",
             uninspectable="",
             may_decide=why_not_eligible(story.hold, person, escalated=story.escalated),
+            places=tuple(
+                RulePlace(
+                    rule=one.rule, code=one.code, file="r.rego", row=3, text="hold ...", certain=True
+                )
+                for one in story.hold.requirement.reasons
+            ),
+            policy_moved=story.hold.revision != self.revision,
         )
 
     async def decide(self, person, hold_id, verdict, *, seen, reason):

@@ -102,6 +102,25 @@ async def test_a_sheet_has_everything_and_looking_is_recorded(port):
     assert story["callers_waiting"] == 2
 
 
+async def test_a_sheet_has_where_the_rules_stand_and_whether_the_policy_has_moved(port):
+    hold = await port.desk.file(1)
+    sheet = (await port.get(f"{HOLDS}/{hold.id}")).json
+    (why,) = sheet["hold"]["reasons"]
+    assert sheet["places"] == [
+        {
+            "rule": why["rule"],
+            "code": why["code"],
+            "file": "r.rego",
+            "row": 3,
+            "text": "hold ...",
+            "certain": True,
+        }
+    ]
+    assert (sheet["places_left_out"], sheet["policy_moved"]) == (0, False)
+    port.desk.revision = "r2"
+    assert (await port.get(f"{HOLDS}/{hold.id}")).json["policy_moved"] is True
+
+
 async def test_a_call_that_would_not_run_now_says_why_in_lists_too(port):
     hold = await port.desk.file(1)
     assert (await port.get(f"{HOLDS}/{hold.id}")).json["hold"]["kept_back"] == ""

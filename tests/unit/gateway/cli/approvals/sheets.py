@@ -32,7 +32,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "expires": "2026-09-21T18:00:00.000Z",
         "expires_in_s": 13_500,
         "approved_until": None,
-        "reasons": [{"code": "over_limit", "why": "above 100 EUR", "rule": "refunds.rego:12"}],
+        "reasons": [{"code": "over_limit", "why": "above 100 EUR", "rule": "toolgate.rules.refunds"}],
         "by": [["refund-lead"]],
         "quorum": 1,
         "approvals": 0,
@@ -51,6 +51,20 @@ def row(**changes: Any) -> dict[str, Any]:
         "reason_by": "",
         "seen": SEEN,
         "single_user": False,
+    }
+    assert changes.keys() <= found.keys()
+    return found | changes
+
+
+def place(**changes: Any) -> dict[str, Any]:
+    """Where the rule stands that holds it."""
+    found = {
+        "rule": "toolgate.rules.refunds",
+        "code": "over_limit",
+        "file": "refunds.rego",
+        "row": 12,
+        "text": '# Above it a person agrees.\nhold contains "over_limit" if {\n\tnot small\n}',
+        "certain": True,
     }
     assert changes.keys() <= found.keys()
     return found | changes
@@ -93,7 +107,9 @@ def sheet(arguments: Any = None, *, hold: dict[str, Any] | None = None, **change
         "uninspectable": "",
         "may_decide": "",
         "described": [],
-        "places": [],
+        "places": [place()],
+        "places_left_out": 0,
+        "policy_moved": False,
         "unusual": [],
         "compared": 0,
         "trail": {"labels": [], "steps": [], "found": {}, "found_by": [], "problem": ""},

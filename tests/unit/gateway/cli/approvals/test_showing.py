@@ -13,7 +13,7 @@ from rich.console import Console
 from gateway.cli.approvals.showing import sheet_lines
 from gateway.people.sheet.looking import CHARACTERS_MAX, arguments_of, confirmation
 from tests.unit.gateway.cli.approvals.screens import model
-from tests.unit.gateway.cli.approvals.sheets import ID, SEEN, canonical, row, sheet
+from tests.unit.gateway.cli.approvals.sheets import ID, SEEN, canonical, place, row, sheet
 
 HOSTILE = (
     "\x1b[2J\x1b]52;c;eA==\x07\x1b]8;;http://evil.example\x1b\\\u202e\u200b\u3164\U000e0041\ud800\r\n\x9b31m"
@@ -63,7 +63,8 @@ def test_a_sheet_reads_like_this():
         '  /order_id  string  │ "A-1001"',
         "",
         "Risk: high",
-        "  why         above 100 EUR  (over_limit, refunds.rego:12)",
+        "  why         above 100 EUR  (over_limit, toolgate.rules.refunds)",
+        "    refunds.rego:12",
         "",
         "Earlier decisions about this tool",
         "    none",
@@ -150,12 +151,18 @@ def test_no_field_of_a_sheet_can_act_on_the_terminal_whatever_it_holds():
             }
         ],
         redactions=[{"pointer": "/note", "kind": "k"}],
+        places=[place(), place(certain=False)],
+        policy_moved=True,
     )
     written = io.StringIO()
     console = Console(
         file=written, force_terminal=True, color_system="truecolor", width=90, highlight=False, markup=False
     )
-    for line in sheet_lines(model(poisoned(value)), width=90):
+    hostile = poisoned(value)
+    for found_at in hostile["places"]:
+        # Whose they are is compared, so they are as hostile as the reason's.
+        assert found_at["code"] == hostile["hold"]["reasons"][0]["code"]
+    for line in sheet_lines(model(hostile), width=90, full=True):
         console.print(line, soft_wrap=True)
     # What is left of escapes is the colours of ours.
     found = re.sub(r"\x1b\[[0-9;]*m", "", written.getvalue())
@@ -300,6 +307,80 @@ def test_who_may_not_decide_is_told_so():
     found = text(sheet(may_decide="decided by refund-lead"))
     assert "you may not decide it: decided by refund-lead" in found
     assert "toolgate approvals approve" not in found
+
+
+# --- the rules that hold it -----------------------------------------------------------------------
+
+
+def rules(value, **more):
+    """The lines from the risk on."""
+    found = lines(value, **more)
+    start = found.index("Risk: high")
+    return found[start + 1 : found.index("", start)]
+
+
+WHY = "  why         above 100 EUR  (over_limit, toolgate.rules.refunds)"
+
+
+def test_the_text_of_a_rule_is_shown_with_full_line_by_line():
+    assert rules(sheet(), full=True) == [
+        WHY,
+        "    refunds.rego:12",
+        "    │ # Above it a person agrees.",
+        '    │ hold contains "over_limit" if {',
+        "    │   not small",
+        "    │ }",
+    ]
+    assert rules(sheet()) == [WHY, "    refunds.rego:12"]
+
+
+def test_every_reason_has_the_places_of_its_own_rules_beneath_it():
+    reasons = [
+        {"code": code, "why": code, "rule": rule}
+        for code, rule in (("over_limit", "a"), ("late", "a"), ("late", "b"))
+    ]
+    places = [
+        place(rule="a", row=1),
+        place(rule="a", row=2),
+        place(rule="b", code="late", row=3, file="more/b.rego"),
+    ]
+    assert rules(sheet(hold=row(reasons=reasons), places=places)) == [
+        "  why         over_limit  (over_limit, a)",
+        "    refunds.rego:1",
+        "    refunds.rego:2",
+        "  why         late  (late, a)",
+        "    no rule is listed that says so in the policy in force",
+        "  why         late  (late, b)",
+        "    more/b.rego:3",
+    ]
+
+
+def test_what_is_not_certain_or_not_listed_of_the_rules_is_said():
+    assert rules(sheet(places=[place(certain=False)])) == [
+        WHY,
+        "    perhaps, for its code is worked out: refunds.rego:12",
+    ]
+    assert "1,234 more rules could be meant" in text(sheet(places_left_out=1_234))
+    assert "more rules could be meant" not in text(sheet())
+
+
+def test_a_policy_that_has_changed_since_is_said_to_have():
+    moved = "the policy has changed since this call was held"
+    assert moved in text(sheet(policy_moved=True))
+    assert moved in text(sheet(policy_moved=True, places=[]))
+    assert moved not in text(sheet())
+    again = "asked again before it runs"
+    assert again in " ".join(text(sheet(policy_moved=True)).split())
+    assert again not in " ".join(text(sheet(policy_moved=True, hold=row(status="denied"))).split())
+
+
+def test_blank_lines_of_a_rule_stay_and_what_hides_in_it_is_visible():
+    hidden = place(text='hold contains "x" if {\n\n\t\tinput.a\u202e # \u0430\t\r}')
+    assert rules(sheet(places=[hidden]), full=True)[2:] == [
+        '    │ hold contains "x" if {',
+        "    │  ",
+        "    │     input.a‹U+202E› # ‹Cyrillic›а‹TAB›‹CR›}‹Latin›",
+    ]
 
 
 # --- what has to be typed for a high risk ---------------------------------------------------------
