@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.option("--keep", is_flag=True, help="leave the demo's folder behind")
 def demo(*, once: bool, keep: bool) -> None:
     """Start a gateway with two upstreams, let an agent call tools, and show what happens to each call."""
+    from gateway.cli.demonstration.reviewer import Reviewer
     from gateway.cli.demonstration.stage import stage
     from gateway.cli.demonstration.story import tell
 
@@ -24,7 +25,8 @@ def demo(*, once: bool, keep: bool) -> None:
         async with stage(keep=keep) as scene:
             lines = await tell(scene, pause_s=0.0 if once else 0.7)
             if not once:
-                await _stay(scene.introduction())
+                reviewer = Reviewer(scene.people_url, scene.reviewer_token)
+                await _stay(scene.introduction(await reviewer.login_link()))
             return lines
 
     lines = asyncio.run(run())

@@ -30,6 +30,11 @@ class Reviewer:
         word = {"verdict": verdict, "seen": hold["seen"], "reason": reason}
         await self._ask("POST", f"/holds/{hold['id']}/decision", word)
 
+    async def login_link(self) -> str:
+        """Opens the pages in a browser, once, as this reviewer."""
+        link: str = (await self._ask("POST", "/login-links", {}))["url"]
+        return link
+
     async def definition(self, upstream: str, name: str) -> dict[str, Any]:
         """Everything about one, with what differs from its pin."""
         return await self._ask("GET", f"/definitions/one?{urlencode({'upstream': upstream, 'name': name})}")

@@ -48,13 +48,16 @@ class Scene:
         """The configuration in use."""
         return self.folder / "toolgate.yaml"
 
-    def introduction(self) -> str:
-        """What a person can try by hand now."""
+    def introduction(self, login_link: str) -> str:
+        """What a person can try by hand now; the link opens the reviewer's pages, once."""
         call = f"toolgate call -c {self.config} orders/get_order order_id=A-1001"
+        held = f"toolgate call -c {self.config} orders/refund_order order_id=A-1002 amount=900"
         header = f'--header "Authorization: Bearer {TOKEN}"'
         lines = (
             "",
             "Try it yourself:",
+            f"  open    {login_link}",
+            f"  hold    TOOLGATE_TOKEN={TOKEN} {held}   # it waits: decide it on the page",
             f"  edit    {self.policy}",
             f"  call    TOOLGATE_TOKEN={TOKEN} {call}",
             f"  audit   toolgate audit tail -c {self.config}",
