@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from gateway.people.guards import Head
     from gateway.people.sessions import ReviewerSessions
 
+BY_ITSELF = "toolgate-by-itself"
+"""Header of what a page asks for without anybody having done anything."""
+
 _NEXT = "send 'Authorization: Bearer <reviewer token>', or log in with a link from: toolgate login"
 
 
@@ -69,7 +72,9 @@ class Authentication:
         if authorization is not None:
             return Known(person=self._by_token(head, authorization), authorization=authorization)
         session = session_of(head)
-        person = None if session is None else self._by_session(session, use=True)
+        # A page that keeps itself in step is no use of the login: nobody need be there.
+        by_itself = head.verb == "GET" and BY_ITSELF in head.headers
+        person = None if session is None else self._by_session(session, use=not by_itself)
         if session is None or person is None:
             raise self._refused(head)
         return Known(person=person, session=session)

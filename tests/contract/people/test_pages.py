@@ -122,6 +122,22 @@ async def test_whoever_follows_a_link_from_elsewhere_is_led_on_to_where_the_logi
     assert b"<script>" not in strange.body
 
 
+async def test_a_page_that_keeps_itself_in_step_does_not_keep_a_login_alive():
+    async with Port(session_idle_s=60) as port:
+        left_open, used = await port.browser().log_in(LEA), await port.browser().log_in(LEA)
+        by_itself = [("Toolgate-By-Itself", "1")]
+        for _ in range(3):
+            port.advance(25)
+            await port.ask("GET", "/", headers=[*by_itself, *cookies_of(left_open)])
+            await used.ask("GET", "/")
+        assert (await left_open.ask("GET", "/")).status == 401
+        assert (await used.ask("GET", "/")).status == 200
+
+
+def cookies_of(browser):
+    return [("Cookie", f"{name}={value}") for name, value in browser.cookies.items()]
+
+
 @pytest.mark.abuse(88)
 async def test_a_page_lets_only_its_own_scripts_and_styles_in(port):
     browser = await port.browser().log_in(LEA)
