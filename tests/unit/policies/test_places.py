@@ -85,6 +85,7 @@ def test_a_rule_is_found_by_the_code_it_names_however_it_is_written(rule: str) -
         'more["hold"].n contains "x" if some n in input.a',
         'contained contains "x" if {\n\thold\n\tcontains("x", "x")\n}',
         'n := {"hold contains": 1}',
+        'n if {\n\tsome hold\n\tcontains(hold, "x")\n}',
         '# hold contains "x" if true',
     ],
 )
@@ -119,6 +120,13 @@ def test_of_several_rules_in_one_row_each_is_shown_from_its_own_beginning() -> N
     assert only(index).text.startswith('hold contains "x" if input.a')
     assert only(index, "w").text.startswith('hold contains "w" ')
     assert only(index).row == only(index, "w").row == 2
+
+
+def test_rules_between_semicolons_are_told_apart() -> None:
+    index = index_of('hold contains "w"; hold contains {"code": "x"}; hold contains "y"')
+    assert [only(index, code).certain for code in "wxy"] == [True] * 3
+    assert only(index).text.startswith('hold contains {"code": "x"};')
+    assert found(index, "z") == []
 
 
 def test_every_rule_of_the_package_that_names_the_code_is_found_in_whatever_file() -> None:
@@ -169,6 +177,8 @@ def test_a_code_that_no_rule_names_leads_to_those_that_work_theirs_out_and_says_
         '{"y": "code"}',
         '["y"]',
         "f()",
+        '"y" == input.a',
+        '{"code": "y"} & input.a',
     ],
 )
 def test_a_member_that_is_not_written_out_could_have_any_code(head: str) -> None:
@@ -217,14 +227,17 @@ def test_a_long_rule_is_cut_and_says_where_and_how_far_it_goes_on() -> None:
     assert kept[:3] == ["# why", 'hold contains "x" if {', "\tinput.a0"]
     assert len(kept) == places.TEXT_LINES_MAX
     assert note == f"… cut here, in row {1 + places.TEXT_LINES_MAX}: the rule goes on to row 204"
-    lines = places.TEXT_LINES_MAX - 3
-    fits = "\n".join(f"\tinput.a{number}" for number in range(lines))
+    fits = "\n".join(f"\tinput.a{number}" for number in range(places.TEXT_LINES_MAX - 3))
     assert "cut here" not in only(index_of(f'# why\nhold contains "x" if {{\n{fits}\n}}')).text
+    more = only(index_of(f'# why\nhold contains "x" if {{\n{fits}\n\tinput.b\n}}'))
+    assert more.text.endswith(f"… cut here, in row {1 + places.TEXT_LINES_MAX}: the rule goes on to row 62")
 
 
-def test_a_wide_rule_is_cut_between_characters() -> None:
-    wide = "é" * places.TEXT_BYTES_MAX
+@pytest.mark.parametrize("first", ["", "a"])
+def test_a_wide_rule_is_cut_between_characters(first: str) -> None:
+    wide = first + "é" * places.TEXT_BYTES_MAX
     place = only(index_of(f'hold contains "x" if {{\n\tinput.a == "{wide}"\n}}'))
+    assert "\ufffd" not in place.text
     *kept, note = place.text.split("\n")
     assert places.TEXT_BYTES_MAX - 1 <= len("\n".join(kept).encode()) <= places.TEXT_BYTES_MAX
     assert note == "… cut here, in row 3: the rule goes on to row 4"

@@ -167,6 +167,7 @@ def test_statements_begin_rows_outside_brackets() -> None:
         ("package a", "b := input.if", "c := input.in.not", "d := data.package"),
         ("package a", 'b := $"{c} d"', "c := $`{b} {d}`", 'd := $""', "e := `f`"),
         ("package a.import", "import data.import", "b"),
+        ("package a", "in.b := 1", "c := data.d", "if.e contains 2", "f"),
     ],
 )
 @pytest.mark.parametrize("between", ["\n", "\n\n# x := 1\n", " ", " ; "])
