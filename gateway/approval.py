@@ -217,6 +217,10 @@ class Approval:
             requirement=requirement,
             payload=payload,
             view=self._redaction.view(passage.call.arguments),
+            statement={
+                name: self._redaction.text(words)
+                for name, words in passage.caller.statement.members().items()
+            },
         )
         try:
             hold, _ = await self._store.run(file_hold, filing, key=self._key, caps=self._caps)
@@ -255,7 +259,9 @@ class Approval:
         """The records of a request that is answered from a hold: that it was made, and that it is held."""
         attempt = Attempt(hold=hold_id)
         about = (passage.call_id, passage.call, passage.caller, passage.definition)
-        intent = intent_record(*about, decision, forwarded=False, mode="enforce", attempt=attempt)
+        intent = intent_record(
+            *about, decision, forwarded=False, mode="enforce", attempt=attempt, found=passage.noticed
+        )
         return intent, outcome_record(*about, "held", code=decision.codes[0], attempt=attempt)
 
     async def _latest(self, hold: Hold) -> Hold:

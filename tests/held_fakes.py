@@ -185,6 +185,7 @@ class HeldFlow:
             store=store,
             audit=desk.audit,
             payloads=self.payloads,
+            reviewers=self.people,
             redaction=PlainRedaction(),
             relay=self.relay,
             editing=Editing(audit=desk.audit, redaction=PlainRedaction(), **shared),
@@ -195,6 +196,7 @@ class HeldFlow:
             resolve_attempts=self.resolve_attempts,
             erase_subject=self.erase,
             shown_bytes_max=self.settings.shown_bytes_max,
+            zone=datetime.UTC,
             key=KEY,
         )
         desk.connect(self)

@@ -55,6 +55,7 @@ _PLAIN = (
     "reason_by",
     "claimed_by",
     "claimed_until_ms",
+    "decided_ms",
 )
 
 
@@ -100,6 +101,7 @@ def _hold_of(row: Mapping[str, Any]) -> Hold:
         idempotent=bool(row["idempotent"]),
         outcome=None if outcome is None else Outcome(**json.loads(outcome)),
         collected=bool(row["collected"]),
+        statement={name: str(said) for name, said in json.loads(row["statement"]).items()},
         group_size=row.get("group_size", 1),
         approvals=row.get("approvals"),
     )
@@ -122,6 +124,7 @@ def columns_of(hold: Hold) -> Row:
         "idempotent": int(hold.idempotent),
         "outcome": None if hold.outcome is None else outcome_text(hold.outcome),
         "collected": int(hold.collected),
+        "statement": text(dict(hold.statement)),
     }
 
 

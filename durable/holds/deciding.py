@@ -1,4 +1,4 @@
-"""What people do to a hold: claim, approve, deny, edit, cancel, resolve."""
+"""What people do to a hold: claim, ask a colleague, approve, deny, edit, cancel, resolve."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from durable.holds.mover import locked, move
 from durable.holds.refusals import (
     AlreadyVoted,
     ClaimedByOther,
+    NotAskable,
     NotEligible,
     SeenStale,
     WrongStatus,
@@ -103,6 +104,7 @@ def decide(
             Status.DENIED,
             actor=person.id,
             details=_proof(person) | {"reason": reason},
+            decided_ms=hold.decided_ms or tx.now_ms,
             **_ended(tx, hold, reason=reason, by=person.id),
         )
         return Decided(hold=after, counted=True)
@@ -121,6 +123,7 @@ def _counted(tx: Tx, hold: Hold, person: Person, reason: str, key: bytes) -> Dec
             Status.APPROVED,
             actor=person.id,
             details=_proof(person) | ({"reason": reason} if reason else {}),
+            decided_ms=hold.decided_ms or tx.now_ms,
             approved_until_ms=until_ms,
             next_ms=until_ms if hold.requirement.on_approval == "grant" else tx.now_ms,
             reason=reason,
@@ -189,12 +192,7 @@ def claim(tx: Tx, hold_id: str, person: Person) -> Hold:
     Raises:
         UnknownHold, NotEligible, WrongStatus: as for a decision.
     """
-    hold = locked(tx, hold_id, person.tenant)
-    problem = why_not_eligible(hold, person, escalated=escalated(tx, hold))
-    if problem:
-        raise NotEligible(f"you may not decide this call: {problem}")
-    if hold.status is not Status.HELD:
-        raise WrongStatus(f"it is {hold.status.value} already", status=hold.status.value, by=hold.reason_by)
+    hold = _waiting_for(tx, hold_id, person)
     return move(
         tx,
         hold,
@@ -204,6 +202,48 @@ def claim(tx: Tx, hold_id: str, person: Person) -> Hold:
         claimed_by=person.id,
         claimed_until_ms=tx.now_ms + CLAIM_MS,
     )
+
+
+def ask(tx: Tx, hold_id: str, person: Person, whom: Person | None, note: str) -> Hold:
+    """Have a colleague look at it: says nothing about the call, and changes nobody's right to decide.
+
+    The one who asks lets go of it, if they had claimed it. ``whom``: None where there is no such reviewer.
+
+    Raises:
+        UnknownHold, NotEligible, WrongStatus: as for a decision.
+        NotAskable: there is no such colleague, or they may not decide it, or it is the person themselves.
+    """
+    hold = _waiting_for(tx, hold_id, person)
+    if tx.now_ms >= hold.expires_ms:
+        raise WrongStatus("it has expired", status=Status.EXPIRED.value)
+    if whom is None:
+        raise NotAskable("no reviewer has that id", next_step="the call's sheet lists who may decide it")
+    problem = why_not_eligible(hold, whom, escalated=escalated(tx, hold))
+    if whom.id.casefold() == person.id.casefold():
+        problem = "it is you"
+    if problem:
+        raise NotAskable(f"{whom.id} cannot be asked about this call: {problem}")
+    its_own = hold.claimed_by == person.id
+    return move(
+        tx,
+        hold,
+        "asked",
+        actor=person.id,
+        details={"whom": whom.id, "note": note},
+        claimed_by="" if its_own else hold.claimed_by,
+        claimed_until_ms=0 if its_own else hold.claimed_until_ms,
+    )
+
+
+def _waiting_for(tx: Tx, hold_id: str, person: Person) -> Hold:
+    """The hold, if it waits and this person may decide it."""
+    hold = locked(tx, hold_id, person.tenant)
+    problem = why_not_eligible(hold, person, escalated=escalated(tx, hold))
+    if problem:
+        raise NotEligible(f"you may not decide this call: {problem}")
+    if hold.status is not Status.HELD:
+        raise WrongStatus(f"it is {hold.status.value} already", status=hold.status.value, by=hold.reason_by)
+    return hold
 
 
 def cancel(tx: Tx, hold_id: str, *, tenant: str, actor: str, reason: str) -> Hold:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from durable.holds.columns import columns_of, hold_of
@@ -42,6 +42,8 @@ class Filing:
     requirement: Requirement
     idempotent: bool
     send_key: str
+    statement: Mapping[str, str] = field(default_factory=dict)
+    """What the agent says of it, redacted. An identical call that finds a hold adds nothing to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +148,7 @@ def _new(tx: Tx, filing: Filing, key: bytes) -> Hold:
         collected=False,
         claimed_by="",
         claimed_until_ms=0,
+        statement=filing.statement,
     )
 
 

@@ -180,6 +180,10 @@ class Hold:
     collected: bool
     claimed_by: str
     claimed_until_ms: int
+    statement: Mapping[str, str] = field(default_factory=dict)
+    """What the agent says of its call, by member, redacted. Nobody has checked it; nothing depends on it."""
+    decided_ms: int = 0
+    """When somebody's word first decided it; 0: nobody's has."""
     group_size: int = field(default=1, compare=False)
     """How many open holds share the group; filled by lists only."""
     approvals: int | None = field(default=None, compare=False)
@@ -210,8 +214,8 @@ class Event:
     seq: int
     at_ms: int
     kind: str
-    """A status it moved to, or what else happened: ``vote``, ``claimed``, ``edited``, ``reminder``,
-    ``escalated``, ``collected``, ``let_go``, ``caught_up``.
+    """A status it moved to, or what else happened: ``vote``, ``claimed``, ``asked``, ``edited``,
+    ``reminder``, ``escalated``, ``collected``, ``let_go``, ``caught_up``.
     """
     actor: str
     round: int

@@ -64,6 +64,12 @@ class SeenStale(Refused):
     code = "hold_seen_stale"
 
 
+class NotAskable(Refused):
+    """Whoever was named may not decide this hold, or is the very person who asks."""
+
+    code = "hold_not_askable"
+
+
 class AlreadyVoted(Refused):
     """This person has said something else in this round."""
 

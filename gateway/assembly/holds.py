@@ -191,6 +191,7 @@ def hold_plane(configuration: Configuration, parts: HoldParts, agents: AgentPart
         store=parts.store,
         audit=agents.trail,
         payloads=parts.payloads,
+        reviewers=parts.reviewers,
         redaction=parts.redaction,
         relay=relay,
         editing=_editing(configuration, parts, agents, matter),
@@ -201,6 +202,7 @@ def hold_plane(configuration: Configuration, parts: HoldParts, agents: AgentPart
         resolve_attempts=parts.resolve_attempts,
         erase_subject=parts.erase_subject,
         shown_bytes_max=settings.shown_bytes_max,
+        zone=zoneinfo.ZoneInfo(configuration.settings.zone),
         key=key,
     )
     return HoldPlane(

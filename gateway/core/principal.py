@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from gateway.core.statement import NO_STATEMENT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from gateway.core.statement import Statement
 
 TENANT_DEFAULT = "default"
 
@@ -80,3 +84,5 @@ class Caller:
     """Log notices from this level up are wanted with the answer; empty: none."""
     trace: tuple[tuple[str, str], ...] = field(default=())
     """W3C trace context members (``traceparent``, ``tracestate``) of the request."""
+    statement: Statement = NO_STATEMENT
+    """What the agent says of the call; for people, and no part of what policy or a digest sees."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gateway.core.methods import Way
 from gateway.core.naming import RESERVED_UPSTREAM
 from gateway.core.principal import Caller
+from gateway.core.statement import read_statement
 from gateway.core.workflow import read_workflow
 from gateway.downstream.delivery import Waiting
 from gateway.downstream.message import only_members
@@ -78,6 +79,7 @@ class Post(NamedTuple):
             capabilities=capabilities,
             log_level=log_level,
             trace=_trace(self.message.meta),
+            statement=read_statement(self.message.meta),
         )
 
 

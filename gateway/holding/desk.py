@@ -10,11 +10,14 @@ from durable.errors import StoreUnavailable
 from durable.holds import deciding
 from durable.holds.erasing import blank_views
 from durable.holds.finding import PAGE_MAX, group, of_prefix, one, page, similar, story
+from durable.holds.mover import waiting
 from durable.holds.refusals import NotEligible, WrongStatus
+from durable.holds.reviewing import reviewing
 from durable.holds.rules import why_not_eligible
 from durable.holds.status import Status
 from durable.sessions.placeholders import erase_values
 from gateway.core.canonical import canonical_json
+from gateway.core.days import days_until
 from gateway.core.record import Record
 from gateway.desk import HoldSheet
 from gateway.errors import AuditUnwritable, PayloadGone
@@ -22,15 +25,18 @@ from gateway.holding.facts import sentence_of
 from gateway.holding.restoring import restored
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 
     from durable.holds.deciding import Decided
     from durable.holds.hold import Arguments, Hold, Person
+    from durable.holds.reviewing import Reviewing
+    from durable.holds.tx import Tx
     from durable.stores.base import HoldStore
     from gateway.desk import Resolution, Verdict
     from gateway.holding.editing import Editing
     from gateway.holding.relay import EventRelay
-    from gateway.ports import AuditTrail, Payloads, Redaction
+    from gateway.ports import AuditTrail, Payloads, Redaction, Reviewers
 
 GROUP_MAX = 50
 CROWDED = "crowded"
@@ -46,6 +52,7 @@ class ReviewersDesk:
         store: HoldStore,
         audit: AuditTrail,
         payloads: Payloads,
+        reviewers: Reviewers,
         redaction: Redaction,
         relay: EventRelay,
         editing: Editing,
@@ -56,6 +63,7 @@ class ReviewersDesk:
         resolve_attempts: Callable[[str, str, Mapping[str, Any]], Awaitable[None]],
         erase_subject: Callable[[str, str, dict[str, str]], Any],
         shown_bytes_max: int,
+        zone: datetime.tzinfo,
         key: bytes,
     ) -> None:
         """Take the parts.
@@ -64,6 +72,7 @@ class ReviewersDesk:
             store: the rows.
             audit: the log: what was read, and by whom.
             payloads: sealed values.
+            reviewers: who there is to be asked.
             redaction: makes them fit to be shown.
             relay: carries what happened into the log.
             editing: judges edited arguments.
@@ -74,11 +83,13 @@ class ReviewersDesk:
             resolve_attempts: the same for the attempts of a hold.
             erase_subject: ``(tenant, subject, members)``.
             shown_bytes_max: larger arguments are uninspectable.
+            zone: whose days are counted.
             key: of the bindings.
         """
         self._store = store
         self._audit = audit
         self._payloads = payloads
+        self._reviewers = reviewers
         self._redaction = redaction
         self._relay = relay
         self._editing = editing
@@ -89,6 +100,7 @@ class ReviewersDesk:
         self._resolve_attempts = resolve_attempts
         self._erase_subject = erase_subject
         self._shown_bytes_max = shown_bytes_max
+        self._zone = zone
         self._key = key
 
     async def queue(
@@ -101,6 +113,10 @@ class ReviewersDesk:
     ) -> list[Hold]:
         """A page of holds, risk first, then time left."""
         return await self._store.read(page, person.tenant, statuses=tuple(statuses), limit=limit, after=after)
+
+    async def held_count(self, person: Person) -> int:
+        """How many calls of the tenant wait for a person."""
+        return await self._store.read(waiting, person.tenant, None)
 
     async def find(self, person: Person, prefix: str) -> Hold:
         """The one hold whose id begins like this."""
@@ -126,6 +142,7 @@ class ReviewersDesk:
             definition_title=self._title_of(hold),
             uninspectable=uninspectable,
             may_decide=why_not_eligible(hold, person, escalated=told.escalated),
+            colleagues=tuple(one.id for one in self._others(person, hold, escalated=told.escalated)),
         )
 
     async def _looked_at(self, hold: Hold) -> tuple[str, Any, tuple[tuple[str, str], ...]]:
@@ -176,6 +193,29 @@ class ReviewersDesk:
         """Say that one is looking at it."""
         return await self._store.run(deciding.claim, hold_id, person)
 
+    async def ask(self, person: Person, hold_id: str, whom: str, *, note: str) -> Hold:
+        """Have a colleague look at it."""
+        people = self._reviewers.people(person.tenant)
+        colleague = next((one for one in people if one.id.casefold() == whom.casefold()), None)
+        asked = await self._store.run(deciding.ask, hold_id, person, colleague, note)
+        await self._tell(hold_id)
+        return asked
+
+    async def colleagues(self, person: Person, hold: Hold) -> tuple[str, ...]:
+        """Ids of the others who may decide it now."""
+        escalated = await self._store.read(deciding.escalated, hold)
+        return tuple(one.id for one in self._others(person, hold, escalated=escalated))
+
+    def _others(self, person: Person, hold: Hold, *, escalated: bool) -> list[Person]:
+        if hold.status is not Status.HELD:
+            return []
+        return [
+            one
+            for one in self._reviewers.people(hold.tenant)
+            if one.id.casefold() != person.id.casefold()
+            and not why_not_eligible(hold, one, escalated=escalated)
+        ]
+
     async def edit(
         self, person: Person, hold_id: str, arguments: dict[str, Any], *, seen: str, reason: str
     ) -> Hold:
@@ -213,6 +253,14 @@ class ReviewersDesk:
             raise NotEligible("saying what became of a call needs the role operator")
         members = {"status": outcome, "by": person.id, "how": person.how, "evidence": evidence}
         return await self._resolve_call(person.tenant, call, members)
+
+    async def reviewing(self, person: Person, days: int) -> Reviewing:
+        """How reviewing went in their tenant, by the days of the gateway's zone and the store's clock."""
+
+        def of_these_days(tx: Tx) -> Reviewing:
+            return reviewing(tx, person.tenant, days_until(tx.now_ms, days, self._zone))
+
+        return await self._store.read(of_these_days)
 
     async def grants(self, person: Person, *, limit: int) -> list[Hold]:
         """Approvals that wait for their caller to use them."""

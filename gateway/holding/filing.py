@@ -39,6 +39,7 @@ def filing_of(
     requirement: Requirement,
     payload: Mapping[str, Any],
     view: Mapping[str, Any],
+    statement: Mapping[str, str],
 ) -> Filing:
     """Everything about a held call that its row keeps.
 
@@ -53,6 +54,7 @@ def filing_of(
         requirement: what it asks for.
         payload: the commitment under which the arguments are found.
         view: the arguments redacted and bounded.
+        statement: what the agent says of it, redacted.
     """
     return Filing(
         id=hold_id,
@@ -75,6 +77,7 @@ def filing_of(
         requirement=requirement,
         idempotent="idempotent" in definition.labels,
         send_key=hold_id,
+        statement=statement,
     )
 
 

@@ -10,6 +10,7 @@ from durable.holds.status import Status
 from gateway.people.errors import PeopleRefusal
 from gateway.people.events import HoldChanges
 from gateway.people.models import (
+    AskRequest,
     CallResolved,
     CallResolveRequest,
     DecisionAnswer,
@@ -26,7 +27,9 @@ from gateway.people.models import (
     Me,
     ResolveRequest,
     RevokeRequest,
+    Waiting,
 )
+from gateway.people.reviewing_models import ReviewingModel, ReviewingQuery
 from gateway.people.sheet_models import HoldSheetModel
 from gateway.people.table import DECIDES, EVENTS, LOOKS, MOVES, STORED, Operation
 
@@ -69,6 +72,10 @@ class Api:
                 query=HoldsQuery, answers=HoldPage, own_codes=STORED,
             ),
             Operation(
+                name="count_waiting", verb="GET", path=f"{PREFIX}/waiting", summary="How many calls wait",
+                run=self._waiting, answers=Waiting, own_codes=STORED,
+            ),
+            Operation(
                 name="show_hold", verb="GET", path=f"{holds}/{{hold}}",
                 summary="Everything about a hold, by id or a unique beginning of it; looking is recorded",
                 run=self._sheet, answers=HoldSheetModel,
@@ -78,6 +85,11 @@ class Api:
                 name="list_grants", verb="GET", path=f"{PREFIX}/grants",
                 summary="Approvals that wait for their caller to use them", run=self._grants,
                 query=GrantsQuery, answers=GrantPage, own_codes=STORED,
+            ),
+            Operation(
+                name="show_reviewing", verb="GET", path=f"{PREFIX}/reviewing",
+                summary="How reviewing goes: by day, how long it takes, who decides, what waits",
+                run=self._reviewing, query=ReviewingQuery, answers=ReviewingModel, own_codes=STORED,
             ),
             Operation(
                 name="watch_holds", verb="GET", path=f"{PREFIX}/events",
@@ -96,6 +108,11 @@ class Api:
             Operation(
                 name="claim", verb="POST", path=f"{hold}/claim", summary="Say that I am looking at it",
                 run=self._claim, body=Empty, answers=HoldRow, own_codes=MOVES,
+            ),
+            Operation(
+                name="ask_colleague", verb="POST", path=f"{hold}/ask",
+                summary="Have a colleague look at it; decides nothing", run=self._ask,
+                body=AskRequest, answers=HoldRow, own_codes=MOVES | {"hold_not_askable"},
             ),
             Operation(
                 name="edit", verb="POST", path=f"{hold}/edit",
@@ -143,6 +160,9 @@ class Api:
             next=cursor_of(holds[-1]) if more else None,
         )
 
+    async def _waiting(self, asked: Inquiry) -> Waiting:
+        return Waiting(waiting=await self._desk.held_count(asked.known.person))
+
     async def _sheet(self, asked: Inquiry) -> HoldSheetModel:
         person = asked.known.person
         return self._presenter.sheet(await self._desk.sheet(person, _id(asked)), person)
@@ -151,6 +171,10 @@ class Api:
         person = asked.known.person
         grants = await self._desk.grants(person, limit=asked.asked(GrantsQuery).limit)
         return GrantPage(grants=[self._presenter.row(hold, person) for hold in grants])
+
+    async def _reviewing(self, asked: Inquiry) -> ReviewingModel:
+        days = asked.asked(ReviewingQuery).days
+        return self._presenter.reviewing(await self._desk.reviewing(asked.known.person, days))
 
     async def _events(self, asked: Inquiry) -> Asgi:
         return self._streams.open(asked.known, self._changes)
@@ -165,6 +189,12 @@ class Api:
     async def _claim(self, asked: Inquiry) -> HoldRow:
         person = asked.known.person
         return self._presenter.row(await self._desk.claim(person, _id(asked)), person)
+
+    async def _ask(self, asked: Inquiry) -> HoldRow:
+        wish, person = asked.asked(AskRequest), asked.known.person
+        return self._presenter.row(
+            await self._desk.ask(person, _id(asked), wish.whom, note=wish.note), person
+        )
 
     async def _edit(self, asked: Inquiry) -> HoldRow:
         change, person = asked.asked(EditRequest), asked.known.person

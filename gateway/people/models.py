@@ -15,6 +15,7 @@ from durable.holds.status import Status
 
 REASON_CHARACTERS_MAX = 2_000
 EVIDENCE_CHARACTERS_MAX = 4_000
+PERSON_CHARACTERS_MAX = 256
 PAGE_HOLDS_MAX = 200
 PAGE_HOLDS_DEFAULT = 50
 
@@ -57,6 +58,15 @@ class DecisionRequest(Asked):
     verdict: Literal["approve", "deny"]
     seen: Seen
     reason: Reason = ""
+
+
+class AskRequest(Asked):
+    """Have a colleague look at a held call."""
+
+    whom: Annotated[Words, Field(min_length=1, max_length=PERSON_CHARACTERS_MAX)]
+    """One of the sheet's `colleagues`."""
+    note: Reason = ""
+    """What they should know; recorded, and told to whoever is told of held calls."""
 
 
 class EditRequest(Asked):
@@ -217,6 +227,13 @@ class HoldPage(Answer):
     holds: list[HoldRow]
     next: str | None
     """`after` of the next page; null: there is none."""
+
+
+class Waiting(Answer):
+    """How much there is to decide."""
+
+    waiting: int
+    """Calls that wait for a person, in the whole tenant."""
 
 
 class GrantPage(Answer):

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import TYPE_CHECKING, Any
 
 from durable.holds.hold import RISK_NAMES
 from gateway.people.models import HoldRow, OutcomeModel, Requester, Why
+from gateway.people.reviewing_models import (
+    DeciderModel,
+    OpenCalls,
+    ReviewingCounts,
+    ReviewingDay,
+    ReviewingModel,
+)
 from gateway.people.sheet_models import (
+    AskModel,
     Described,
     EventModel,
     HoldSheetModel,
     PlaceModel,
     Redaction,
     SimilarModel,
+    StatementModel,
     StepModel,
     TrailModel,
     UnusualModel,
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
 
     from durable.holds.finding import Similar
     from durable.holds.hold import Event, Hold, Outcome, Person, Vote
+    from durable.holds.reviewing import Counts, Open, Reviewing
     from gateway.desk import Desk, HoldSheet, RulePlace, Trail, Unusual
 
 _COMMITMENT = "_payload"
@@ -117,6 +128,9 @@ class Presenter:
             definition_title=sheet.definition_title,
             uninspectable=sheet.uninspectable,
             may_decide=sheet.may_decide,
+            colleagues=list(sheet.colleagues),
+            asked=[_ask(one) for one in story.events if (one.kind, one.round) == ("asked", hold.round)],
+            statement=_statement(hold.statement),
             described=[Described(pointer=pointer, text=text) for pointer, text in sheet.described],
             places=[_place(one) for one in sheet.places],
             places_left_out=sheet.places_left_out,
@@ -127,6 +141,55 @@ class Presenter:
             compared=sheet.compared,
             trail=_trail(sheet.trail),
         )
+
+    def reviewing(self, found: Reviewing) -> ReviewingModel:
+        """How reviewing goes."""
+        return ReviewingModel(
+            days=[
+                ReviewingDay(date=day.date, start=time_text(day.start_ms), **_counts(day.counts))
+                for day in found.days
+            ],
+            total=ReviewingCounts(**_counts(found.total)),
+            approval_rate=found.total.approval_rate,
+            timed=found.timed,
+            median_ms=found.median_ms,
+            p90_ms=found.p90_ms,
+            deciders=[DeciderModel(person=one.person, yes=one.yes, no=one.no) for one in found.deciders],
+            open=_open(found.open, self._now_ms()),
+        )
+
+
+def _counts(counts: Counts) -> dict[str, int]:
+    return dataclasses.asdict(counts)
+
+
+def _open(now: Open, now_ms: int) -> OpenCalls:
+    by_risk = {RISK_NAMES[risk]: count for risk, count in now.by_risk}
+    return OpenCalls(
+        **by_risk,
+        oldest=now.oldest,
+        oldest_since=_time_or_none(now.oldest_ms),
+        oldest_waits_s=max(0, now_ms - now.oldest_ms) // 1_000 if now.oldest else 0,
+    )
+
+
+def _ask(event: Event) -> AskModel:
+    return AskModel(
+        by=event.actor,
+        whom=event.details["whom"],
+        note=event.details["note"],
+        at=time_text(event.at_ms),
+    )
+
+
+def _statement(said: Mapping[str, str]) -> StatementModel | None:
+    if not said:
+        return None
+    return StatementModel(
+        recommendation=said.get("recommendation", ""),
+        reasons=said.get("reasons", ""),
+        risks=said.get("risks", ""),
+    )
 
 
 def _time_or_none(time_ms: int) -> str | None:

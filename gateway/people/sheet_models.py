@@ -41,6 +41,24 @@ class EventModel(Answer):
     details: dict[str, Any]
 
 
+class AskModel(Answer):
+    """One reviewer asked another to look at it."""
+
+    by: str
+    whom: str
+    note: str
+    at: Time
+
+
+class StatementModel(Answer):
+    """Written by the agent, checked by nobody: its own words, secrets replaced by markers."""
+
+    recommendation: str
+    """Free text; not a verdict."""
+    reasons: str
+    risks: str
+
+
 class SimilarModel(Answer):
     """A past decision about the same tool."""
 
@@ -140,6 +158,12 @@ class HoldSheetModel(Answer):
     """Why nobody can approve it; empty if one can."""
     may_decide: str
     """Why this person may not; empty if they may."""
+    colleagues: list[str]
+    """Ids of the others who may decide it now."""
+    asked: list[AskModel]
+    """Who was asked to look at it, in this round."""
+    statement: StatementModel | None
+    """What the agent says of it; null where it says nothing."""
     described: list[Described]
     places: list[PlaceModel]
     """Where the rules that hold it stand, as far as they are in force."""

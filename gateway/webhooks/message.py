@@ -23,6 +23,7 @@ EventKind = Literal[
     "reminder",
     "escalated",
     "claimed",
+    "asked",
     "vote",
     "edited",
     "approved",
@@ -48,12 +49,13 @@ GATEWAY = "gateway"
 _LINK = re.compile(r"https?://[!#-;=?-\[\]-{}~]{1,500}")
 _KIND = re.compile(r"[a-z_]{1,32}")
 
-_ASKS = frozenset({"held", "reminder", "escalated", "claimed", "vote", "edited"})
+_ASKS = frozenset({"held", "reminder", "escalated", "claimed", "asked", "vote", "edited"})
 _HEADS = {
     "held": "Waits for a decision",
     "reminder": "Still waits for a decision",
     "escalated": "Escalated, still waits for a decision",
     "claimed": "Claimed",
+    "asked": "Asked of a colleague",
     "vote": "Voted on",
     "edited": "Edited",
     "approved": "Approved",
@@ -66,7 +68,7 @@ _HEADS = {
     "cancelled": "Withdrawn",
     "invalidated": "Invalidated",
 }
-_PEOPLES = frozenset({"claimed", "vote", "edited", "approved", "denied", "cancelled"})
+_PEOPLES = frozenset({"claimed", "asked", "vote", "edited", "approved", "denied", "cancelled"})
 """Kinds of which somebody is the author."""
 _FOUND_OUT = frozenset({"succeeded", "failed"})
 """Kinds that are a person's statement where a person is the actor."""
@@ -100,6 +102,8 @@ class HoldNews:
     actor: str
     reason: str
     """A reviewer's words, or the gateway's."""
+    whom: str = ""
+    """Which reviewer is asked to look at it, where one is."""
     link: str
     """The page of the hold, where a person logs in; left out where it is empty or no plain ASCII address."""
     show: tuple[str, ...] = ()
@@ -152,6 +156,7 @@ def standard_document(news: HoldNews) -> dict[str, Any]:
             "expires": time_text(news.expires_ms),
             "actor": _name(news.actor),
             "reason": plain(news.reason, characters_max=REASON_CHARACTERS_MAX),
+            **({"whom": _name(news.whom)} if news.whom else {}),
             "link": news.page,
         },
     }
@@ -163,6 +168,8 @@ def chat_text(news: HoldNews) -> str:
     called = f"{_word(news.target, 160)}, called by {_word(news.agent, 80)} for {_word(news.subject, 120)}"
     round_ = f", round {news.round}" if news.round > 1 else ""
     sentences = [f"{_head(news)}: {called} ({_word(news.risk, 16)} risk{round_}, {_clock(news.at_ms)})."]
+    if news.event == "asked" and news.reason:
+        sentences.append(f"Note: “{_words(news.reason, 240)}”.")
     if news.event in _ASKS:
         sentences += [*_whys(news.reasons), *_deciders(news.by), f"Until {_clock(news.expires_ms)}."]
     elif news.reason:
@@ -179,6 +186,8 @@ def time_text(at_ms: int) -> str:
 
 def _head(news: HoldNews) -> str:
     head = _HEADS.get(news.event, news.event)
+    if news.event == "asked" and news.whom:
+        head = f"Asked of {_word(news.whom, 120)}"
     if news.actor in {GATEWAY, ""}:
         # An attempt that sent nothing, or that may be repeated: nobody approves it anew.
         head = "Not run yet, still approved" if news.event == "approved" else head

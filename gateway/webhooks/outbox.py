@@ -122,7 +122,8 @@ class HoldOutbox:
         event, hold = one.event, one.hold
         requirement = hold.requirement
         # Only what belongs to the event: the row may be further on, and a repetition must say the same.
-        words = event.details.get("reason") or event.details.get("because") or ""
+        said = (event.details.get(name) for name in ("reason", "because", "note"))
+        words = next(filter(None, said), "")
         asked = [name for group in requirement.groups for name in group]
         if event.kind == "escalated":
             asked += event.details["to"]
@@ -144,6 +145,7 @@ class HoldOutbox:
             expires_ms=hold.expires_ms,
             actor=event.actor,
             reason=self._text(str(words))[:REASON_CHARACTERS_MAX],
+            whom=str(event.details.get("whom", "")),
             link=self._link_of(event.hold),
             show=requirement.show,
         )

@@ -81,7 +81,7 @@ class WebhookSettings(BaseModel):
         "standard", description="standard: Standard Webhooks; chat: one paragraph as {text: ...}"
     )
     events: tuple[EventKind, ...] = Field(
-        ("held", "reminder", "escalated", "approved", "denied", "expired", "outcome_unknown"),
+        ("held", "reminder", "escalated", "asked", "approved", "denied", "expired", "outcome_unknown"),
         min_length=1,
         description="kinds of events that are sent",
     )

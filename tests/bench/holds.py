@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime
 import random
 import resource
 import sys
@@ -24,8 +25,10 @@ from durable.holds import finding, recovering, sweeping
 from durable.holds.deciding import decide
 from durable.holds.filing import file_hold
 from durable.holds.hold import Hold, Person, Requester
+from durable.holds.reviewing import reviewing
 from durable.holds.status import Status
 from durable.stores.sqlite import SqliteStore
+from gateway.core.days import days_until
 from tests.contract.stores.rows import CAPS, filing
 
 KEY = b"k" * 32
@@ -129,6 +132,8 @@ async def bench(path: Path, pending: int) -> None:
             "find by the beginning of an id", lambda: store.read(finding.of_prefix, "acme", ids[9][:8])
         )
         await timed("sweep, nothing due", lambda: store.run(sweeping.sweep))
+        days = days_until(time.time_ns() // 1_000_000, 30, datetime.UTC)
+        await timed("how 30 days of reviewing went", lambda: store.read(reviewing, "acme", days))
         numbers = iter(range(1000, pending))
         await timed("decide", lambda: filled.decide(next(numbers)))
         woken = sorted([await filled.woken_ms(next(numbers)) for _ in range(100)])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.approvals.access import TOKEN_CAUTION, at_the_people_port, emit
+from gateway.cli.approvals.stats import stats
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ decided; 3 somebody or something was first.
 )
 def approvals() -> None:
     """Hold the verbs."""
+
+
+approvals.add_command(stats)
 
 
 @approvals.command()
@@ -237,6 +241,26 @@ def claim(hold: str, open_port: OpenPort, *, as_json: bool) -> None:
     row = read(HoldRow, answer)
     until = f" until {clock(row.claimed_until)}" if row.claimed_until else ""
     _end(screen, answer, f"claimed by you{until}: {short(row.id)}", as_json=as_json)
+
+
+@approvals.command()
+@_hold
+@click.argument("person", metavar="PERSON")
+@click.option("--note", default="", help="what they should know; recorded")
+@at_the_people_port
+def ask(hold: str, person: str, note: str, open_port: OpenPort, *, as_json: bool) -> None:
+    """Have another reviewer look at it. That decides nothing; what you have claimed you let go of."""
+    from gateway.cli.approvals.client import id_in_path, read
+    from gateway.cli.approvals.terminal import terminal
+    from gateway.core.visible_text import visible
+    from gateway.people.sheet.wording import short
+    from gateway.people.sheet_models import HoldSheetModel
+
+    screen = terminal()
+    port = open_port(screen)
+    found = read(HoldSheetModel, port.sheet(hold)).hold
+    answer = port.post(f"/holds/{id_in_path(found.id)}/ask", {"whom": person, "note": note})
+    _end(screen, answer, f"asked {visible(person)}: {short(found.id)}; it waits as before", as_json=as_json)
 
 
 @approvals.command()

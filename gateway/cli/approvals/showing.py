@@ -10,6 +10,7 @@ from rich.text import Text
 
 from gateway.cli.approvals.arguments import show_arguments, show_changes
 from gateway.cli.approvals.paper import ALARM_STYLE, RISK_STYLE, Paper, shown
+from gateway.cli.approvals.said import show_asked, show_statement
 from gateway.core.visible_text import pieces, visible
 from gateway.people.sheet.looking import Arguments, arguments_of
 from gateway.people.sheet.wording import (
@@ -44,6 +45,7 @@ def sheet_lines(sheet: HoldSheetModel, *, width: int, full: bool = False) -> lis
     paper.heading(shown(sheet.sentence, "bold"))
     _arguments(paper, sheet, arguments, full=full)
     _why(paper, sheet, full=full)
+    show_statement(paper, sheet, full=full)
     if sheet.original_text:
         show_changes(paper, sheet, arguments, full=full)
     _similar(paper, sheet)
@@ -90,6 +92,7 @@ def _status(paper: Paper, sheet: HoldSheetModel) -> None:
             paper.row("", shown(f"{now} {', '.join(sheet.escalate_to)}"))
     if row.claimed_by:
         paper.row("claimed by", shown(row.claimed_by))
+    show_asked(paper, sheet)
     if row.single_user:
         paper.row("you", "are the only reviewer here and stand for every role; it is recorded like that")
     _ended(paper, row)
@@ -224,6 +227,9 @@ def _next(paper: Paper, sheet: HoldSheetModel, arguments: Arguments) -> None:
         paper.note(f"{command.format('deny')} --reason TEXT", "")
         paper.note(f"{command.format('edit')} --set /NAME=VALUE", "")
         paper.note(command.format("claim"), "")
+        if sheet.colleagues:
+            paper.note(f"{command.format('ask')} PERSON --note TEXT", "")
+            paper.note(shown(f"PERSON is one of: {', '.join(sheet.colleagues)}", "dim"))
     elif row.status.value == "outcome_unknown":
         paper.note(f"{command.format('resolve')} --outcome succeeded|failed|held --evidence TEXT", "")
     elif row.status.value == "approved":

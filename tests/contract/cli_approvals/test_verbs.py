@@ -98,6 +98,7 @@ VERBS = [
     ("approve", "--seen", "0" * 64, "--yes"),
     ("deny", "--reason", "no"),
     ("claim",),
+    ("ask", "max@example.com"),
     ("edit", "--set", "/amount=1"),
     ("resolve", "--outcome", "failed", "--evidence", "x"),
 ]

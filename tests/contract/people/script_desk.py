@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import replace
 
-from durable.holds import deciding, executing, filing, finding
+from durable.holds import deciding, executing, filing, finding, mover, reviewing
 from durable.holds.hold import Arguments, Outcome, Person, Requester, Requirement, Why
 from durable.holds.refusals import NotEligible, UnknownHold
 from durable.holds.rules import why_not_eligible
 from durable.holds.status import Status
 from durable.stores.memory import MemoryStore
+from gateway.core.days import days_until
 from gateway.desk import HoldSheet, RulePlace
 from gateway.errors import InvalidArguments, InvalidParams
 
@@ -76,11 +78,15 @@ class ScriptDesk:
         self.unpinned = {}
         self.revision = "r1"
         """Of the policy in force."""
+        self.people = lambda tenant: ()
 
     @classmethod
     async def open(cls):
         now = [NOON_MS]
         return cls(await MemoryStore.open(clock_ms=lambda: now[0]), now)
+
+    async def held_count(self, person):
+        return await self.store.read(mover.waiting, person.tenant, None)
 
     # What the other side of the gateway would do.
 
@@ -173,10 +179,9 @@ class ScriptDesk:
             definition_title="Refund an order",
             uninspectable="",
             may_decide=why_not_eligible(story.hold, person, escalated=story.escalated),
+            colleagues=self._others(person, story.hold, story.escalated),
             places=tuple(
-                RulePlace(
-                    rule=one.rule, code=one.code, file="r.rego", row=3, text="hold ...", certain=True
-                )
+                RulePlace(rule=one.rule, code=one.code, file="r.rego", row=3, text="hold ...", certain=True)
                 for one in story.hold.requirement.reasons
             ),
             policy_moved=story.hold.revision != self.revision,
@@ -187,6 +192,27 @@ class ScriptDesk:
 
     async def claim(self, person, hold_id):
         return await self._run(deciding.claim, hold_id, person)
+
+    async def ask(self, person, hold_id, whom, *, note):
+        everybody = {one.id.casefold(): one for one in self.people(person.tenant)}
+        return await self._run(deciding.ask, hold_id, person, everybody.get(whom.casefold()), note)
+
+    async def colleagues(self, person, hold):
+        escalated = await self._read(deciding.escalated, hold)
+        return self._others(person, hold, escalated)
+
+    def _others(self, person, hold, escalated):
+        return tuple(
+            one.id
+            for one in self.people(hold.tenant)
+            if hold.status is Status.HELD
+            and one.id != person.id
+            and not why_not_eligible(hold, one, escalated=escalated)
+        )
+
+    async def reviewing(self, person, days):
+        spans = days_until(self.now[0], days, datetime.UTC)
+        return await self._read(reviewing.reviewing, person.tenant, spans)
 
     async def edit(self, person, hold_id, arguments, *, seen, reason):
         hold = await self.find(person, hold_id)

@@ -59,6 +59,8 @@ async def test_an_agents_token_decides_nothing_and_reads_nothing(port):
             assert (heard.status, heard.code) == (403, "agent_token"), path
             asked += 1
     assert asked == 26
+    # So many failures within one minute are told apart no more.
+    port.advance(60)
     for template, body in posts_of(port, hold).items():
         heard = await port.ask("POST", template.format(hold=hold.id, call=hold.call_id), body, headers=sent)
         assert heard.code == "agent_token"
@@ -291,7 +293,6 @@ async def test_a_header_that_counts_does_not_stand_there_twice(port, name):
 
 async def test_what_is_not_there_is_not_there_for_anybody(port):
     paths = [
-        "/",
         "/mcp",
         "/s/tools/mcp",
         "/api",

@@ -18,6 +18,9 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from durable.errors import SchemaUnknown, StoreDiskFull, StoreUnavailable
+from durable.holds.deciding import decide
+from durable.holds.hold import Person
+from durable.holds.mover import locked
 from durable.stores import migrations
 from durable.stores.migrations import (
     NOTHING,
@@ -144,6 +147,38 @@ async def test_the_first_schema_with_its_rows_is_brought_up_to_this_one(
     assert (await store.read(lambda tx: tx.rows("SELECT id FROM hold"))) == [{"id": "old"}]
     # The clock starts no lower than what that database had seen.
     assert await store.read(now) == NOON_MS + DAY_MS
+
+
+async def test_the_release_before_runs_on_this_schema_and_its_decisions_are_known_from_their_events(
+    cellar: Cellar, clocks: Clocks
+) -> None:
+    store = await cellar.open()
+    for name in ("decided", "waits"):
+        await store.run(file_one, name)
+    clocks.forward(5_000)
+    lea = Person(id="lea@example.com", tenant="acme", names=frozenset({"refund-lead"}))
+    hold = await store.read(locked, "decided")
+    await store.run(decide, "decided", lea, "deny", seen=hold.seen, reason="", key=b"k" * 32)
+    await store.aclose()
+    newer = cellar.path.rename(cellar.folder / "newer.sqlite3")
+    with closing(sqlite3.connect(cellar.path, isolation_level=None)) as older:
+        migrate(older, None, migrations=KNOWN[:4], at_ms=1)
+        older.execute("ATTACH ? AS newer", (str(newer),))
+        for table in ("hold_event", "hold"):
+            known = [row[1] for row in older.execute(f"PRAGMA main.table_info({table})")]
+            names = ", ".join(known)
+            older.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM newer.{table}")
+    store = await cellar.open()
+    assert store.migrated.applied == tuple(one.name for one in KNOWN[4:])
+    decided, waits = await store.read(lambda tx: (locked(tx, "decided"), locked(tx, "waits")))
+    assert (decided.decided_ms, waits.decided_ms) == (NOON_MS + 5_000, 0)
+    # What the older release writes has none of the new columns.
+    values = ", ".join({"id": "'older'", "attach_key": "NULL"}.get(name, name) for name in known)
+    await store.run(
+        lambda tx: tx.execute(f"INSERT INTO hold ({names}) SELECT {values} FROM hold WHERE id = 'waits'")
+    )
+    written = await store.read(locked, "older")
+    assert (written.statement, written.decided_ms) == ({}, 0)
 
 
 async def test_this_release_runs_on_the_next_minor_schema(

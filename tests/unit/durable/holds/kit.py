@@ -17,11 +17,12 @@ from durable.stores.transaction import SnapshotTx, SqliteTx
 
 ROOT = Path(__file__).resolve().parents[4]
 SCHEMA = "".join(
-    (ROOT / "durable" / "sql" / name).read_text("utf-8") for name in ("0001_holds.sql", "0003_pins.sql")
+    (ROOT / "durable" / "sql" / name).read_text("utf-8")
+    for name in ("0001_holds.sql", "0003_pins.sql", "0005_statement.sql")
 )
 MODULES = (
     *("status", "hold", "refusals", "rules", "columns", "mover", "filing", "deciding", "executing"),
-    *("sweeping", "outbox", "finding", "keyed", "voting", "recovering"),
+    *("sweeping", "outbox", "finding", "keyed", "voting", "recovering", "erasing", "reviewing"),
 )
 KEY = b"k" * 32
 NOON_MS = 1_790_000_000_000

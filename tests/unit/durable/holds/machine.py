@@ -114,6 +114,20 @@ class HoldMachine(World):
         if did:
             call.claim = (name, self.db.now_ms + CLAIM_MS)
 
+    @rule(pick=picks, name=names, whom=names, claims=st.booleans())
+    @having("held")
+    def ask(self, pick, name, whom, claims):
+        """One who has it on the desk, or has not, wants a colleague to look at it."""
+        hold, call = self.choose(pick, "held")
+        if claims and call.may(name) and call.status == "held":
+            self.db.run(self.s.deciding.claim, hold, self.person(name))
+            call.claim = (name, self.db.now_ms + CLAIM_MS)
+        about = (hold, self.person(name), self.person(whom))
+        did, after = self.tried(self.s.deciding.ask, *about, "look at it")
+        self.agree(did, call.ask(name, whom, self.db.now_ms), "ask", *about, call)
+        if did:
+            assert after.claimed_by == call.claim[0]
+
     @rule(pick=picks, name=names, stale=rarely, crash=rarely)
     @having("held")
     def edit(self, pick, name, stale, crash):

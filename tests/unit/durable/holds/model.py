@@ -31,6 +31,7 @@ class Call:
     found: bool = True
     collected: bool = False
     claim: tuple[str, int] = ("", 0)
+    decided: int = 0
     said: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -79,9 +80,20 @@ class Call:
             return True
         self.said[person] = verdict
         if verdict == "deny":
+            self.decided = self.decided or now
             self.end("denied", now)
         elif self.yes() >= self.quorum:
+            self.decided = self.decided or now
             self.status, self.claim, self.until = "approved", ("", 0), max(self.expires, now + GRACE_MS)
+        return True
+
+    def ask(self, person: str, whom: str, now: int) -> bool:
+        """Whether a colleague is asked. It changes nothing but that the one who asks has not claimed it any more."""
+        able = self.may(person) and self.may(whom) and person.lower() != whom.lower()
+        if not able or self.status != "held" or now >= self.expires:
+            return False
+        if self.claim[0] == person:
+            self.claim = ("", 0)
         return True
 
     def begin(self, drift: str, now: int, lease: int) -> None:

@@ -74,6 +74,46 @@ MUTANTS = (
         ("rules", "if person.tenant != hold.tenant:", "if False:"),
     ),
     mutant("a claim keeps nobody away", ("deciding", 'hold.claimed_by not in {"", person.id}', "False")),
+    mutant(
+        "who may not decide asks others to",
+        (
+            "deciding",
+            "person.tenant)\n    problem = why_not_eligible(",
+            "person.tenant)\n    problem = False and why_not_eligible(",
+        ),
+    ),
+    mutant(
+        "somebody is asked who may not decide",
+        ("deciding", "problem = why_not_eligible(hold, whom, escalated=escalated(tx, hold))", 'problem = ""'),
+    ),
+    mutant(
+        "people ask themselves",
+        ("deciding", "if whom.id.casefold() == person.id.casefold():", "if whom.id == person.id:"),
+    ),
+    mutant(
+        "what has expired is asked about",
+        ("deciding", "    if tx.now_ms >= hold.expires_ms:\n", "    if False:\n"),
+    ),
+    mutant(
+        "who asks a colleague keeps the call",
+        ("deciding", "its_own = hold.claimed_by == person.id", "its_own = False"),
+    ),
+    mutant(
+        "to ask a colleague is to approve",
+        (
+            "deciding",
+            '        "asked",\n        actor=person.id,',
+            "        Status.APPROVED,\n        actor=person.id,",
+        ),
+    ),
+    mutant(
+        "a later decision hides when the first was made",
+        (
+            "deciding",
+            "decided_ms=hold.decided_ms or tx.now_ms,\n            approved_until_ms",
+            "decided_ms=tx.now_ms,\n            approved_until_ms",
+        ),
+    ),
     mutant("what was seen is not compared", ("deciding", "if seen != hold.seen:", "if False:")),
     mutant(
         "a denial does not take an approval back",

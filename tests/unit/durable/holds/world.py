@@ -211,11 +211,16 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def the_rows_are_what_the_model_says(self):
-        rows = self.db.rows("SELECT id, status, round, fence, attempts, expires_ms, escalated FROM hold")
+        rows = self.db.rows(
+            "SELECT id, status, round, fence, attempts, expires_ms, escalated, decided_ms FROM hold"
+        )
         assert {row["id"] for row in rows} == set(self.calls)
         for row in rows:
             call = self.calls[row["id"]]
-            expected = (call.status, call.round, call.fence, call.attempts, call.expires, int(call.told))
+            expected = (
+                *(call.status, call.round, call.fence, call.attempts, call.expires, int(call.told)),
+                call.decided,
+            )
             assert tuple(row.values())[1:] == expected, row["id"]
 
     @invariant()

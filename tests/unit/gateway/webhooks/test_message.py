@@ -47,6 +47,17 @@ def test_the_standard_form_has_type_timestamp_and_data():
     }
 
 
+def test_who_is_asked_stands_in_the_standard_form_where_somebody_is():
+    asked = replace(NEWS, event="asked", actor="lea", whom="max@example.com", reason="your customer")
+    document = json.loads(message_body(asked, "standard"))
+    assert document["type"] == "hold.asked"
+    assert {name: document["data"][name] for name in ("actor", "whom", "reason")} == {
+        "actor": "lea",
+        "whom": "max@example.com",
+        "reason": "your customer",
+    }
+
+
 def test_the_chat_form_is_one_paragraph():
     assert json.loads(message_body(NEWS, "chat")) == {
         "text": "Waits for a decision: orders/refund, called by desk for ana＠example․com "
@@ -69,6 +80,12 @@ def test_the_chat_form_is_one_paragraph():
         ({"event": "held", "round": 2}, "Waits for a decision again: ", "round 2"),
         ({"event": "succeeded", "actor": "lea"}, "Ran, says lea: ", "Details"),
         ({"event": "succeeded"}, "Ran: ", "Details"),
+        (
+            {"event": "asked", "actor": "lea", "whom": "max", "reason": "your customer"},
+            "Asked of max by lea: ",
+            "Note: “your customer”. Why: above 100 EUR (over_limit). Who can decide: refund-lead. Until",
+        ),
+        ({"event": "asked", "actor": "lea", "whom": "max"}, "Asked of max by lea: ", "UTC). Why: above"),
         ({"event": "outcome_unknown"}, "OUTCOME UNKNOWN, ", "may have run"),
         ({"event": "escalated", "by": ("lead", "cfo")}, "Escalated, still waits", "lead, cfo"),
         ({"link": ""}, "Waits", "toolgate approvals show h7"),
@@ -99,7 +116,7 @@ def test_a_body_has_no_place_for_values_of_arguments():
     """News has names only: whoever adds a member here says that it can stand in a stranger's log."""
     assert {field.name for field in fields(HoldNews)} == {
         *("id", "event", "at_ms", "hold", "seq", "tenant", "status", "round", "target", "subject", "agent"),
-        *("risk", "reasons", "by", "expires_ms", "actor", "reason", "link", "show"),
+        *("risk", "reasons", "by", "expires_ms", "actor", "reason", "whom", "link", "show"),
     }
 
 
@@ -119,6 +136,7 @@ def everywhere(text):
         show=(text,) * 30,
         actor=text,
         reason=text,
+        whom=text,
     )
 
 
