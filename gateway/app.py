@@ -34,6 +34,7 @@ from gateway.desk import Desks
 from gateway.egress import Egress, EgressSettings
 from gateway.errors import ConfigurationError
 from gateway.holding.clockwork import keep_pruned
+from gateway.holding.way import LoggedWays
 from gateway.listener import Listener
 from gateway.packages import refuse_mixed_packages
 from gateway.policy import PolicyInForce
@@ -247,6 +248,8 @@ class Gateway:
             erase_subject=erase,
             resolve_call=partial(resolve_in_log, self._log, data),
             resolve_attempts=partial(resolve_attempts, self._log, data),
+            labels_of=self._content.sessions.known,
+            way_to=LoggedWays(self._index, data).of,
             sealing_key=self._sealing_key,
         )
 

@@ -5,24 +5,30 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+from functools import partial
 
 from durable.holds.hold import Person
 from durable.stores.memory import MemoryStore
 from gateway.approval import Approval
+from gateway.core.definition import Kind
 from gateway.core.pin_states import kept_back
+from gateway.desk import Trail
 from gateway.downstream.delivery import Delivery
 from gateway.errors import ApprovalsUnavailable, CannotHold, PayloadGone
 from gateway.holding.attempt import Attempts
 from gateway.holding.callers import Callers
 from gateway.holding.clockwork import Clockwork
+from gateway.holding.context import Contexts
 from gateway.holding.desk import ReviewersDesk
 from gateway.holding.editing import Editing
 from gateway.holding.keys import IdempotencyKeys
 from gateway.holding.reevaluation import Reevaluation
 from gateway.holding.relay import EventRelay
+from gateway.holding.rule_places import held_by
 from gateway.holding.settings import ApprovalSettings
 from gateway.passage.forwarding import Forwarding
 from gateway.passage.subject_matter import SubjectMatter
+from policies.model import EngineHealth, Places
 
 KEY = b"k" * 32
 
@@ -111,6 +117,36 @@ LEA = person()
 MAX = person("max@example.com")
 
 
+class WrittenRules:
+    """Where rules stand in a policy, by package and code; it is the revision that the verdicts name."""
+
+    def __init__(self):
+        self.written = {}
+        self.revision = "r1"
+
+    def places(self, rule, code):
+        return self.written.get((rule, code), Places())
+
+    def health(self):
+        return EngineHealth(loaded=True, revision=self.revision)
+
+
+class Surroundings:
+    """What sessions and the log would say of a held call; keeps which session was asked about."""
+
+    def __init__(self):
+        self.labels = frozenset()
+        self.way = Trail()
+        self.asked = []
+
+    async def labels_of(self, key):
+        self.asked.append(key)
+        return self.labels
+
+    async def way_to(self, hold):
+        return self.way
+
+
 class HeldFlow:
     """Approval, keys, desk and clockwork over the ports of a ``tests.fakes.Desk``."""
 
@@ -125,6 +161,8 @@ class HeldFlow:
         self.matter = matter = SubjectMatter(desk.catalogue, {"orders": desk.upstream})
         self.pinned_as = None
         """The pin that has to be in force for whatever runs."""
+        self.rules = WrittenRules()
+        self.surroundings = Surroundings()
         shared = {
             "principals": self.people,
             "definition_of": matter.of,
@@ -192,6 +230,15 @@ class HeldFlow:
             callers_waiting=self.callers.callers_waiting,
             kept_back=self.why_kept_back,
             title_of=lambda hold: "",
+            contexts=Contexts(
+                store=store,
+                redaction=PlainRedaction(),
+                definition_of=lambda hold: desk.catalogue.find(Kind.TOOL, hold.upstream, hold.name),
+                kept_back=self.why_kept_back,
+                labels_of=self.surroundings.labels_of,
+                way_to=self.surroundings.way_to,
+                held_by=partial(held_by, self.rules),
+            ),
             resolve_call=None,
             resolve_attempts=self.resolve_attempts,
             erase_subject=self.erase,

@@ -5,6 +5,7 @@ Every query names a tenant; what has none is the gateway's own work and says so.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from durable.holds.refusals import AmbiguousHold, UnknownHold
 from durable.holds.status import OPEN, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Mapping
 
     from durable.holds.hold import Event, Hold, Vote
     from durable.holds.tx import Tx
@@ -23,6 +24,10 @@ CANDIDATES_MAX = 10
 SIMILAR_MAX = 10
 SAME_AMONG_MAX = 500
 """So many of a tool's latest ends are looked through for one of the very same call."""
+RAN_MAX = 200
+"""So many of a tool's latest calls that ran are compared with another one."""
+LATELY_MS = 30 * 24 * 60 * 60 * 1000
+"""Until when a denial is told of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,36 @@ class Similar:
     subject: str
     same: bool
     """The very same call: same caller, arguments and definition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A held call that ran."""
+
+    agent: str
+    view: Mapping[str, Any]
+    """Its arguments redacted and bounded; nothing but ``…`` where they are gone or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """How often people denied something lately."""
+
+    times: int
+    by: str
+    """Who did so last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precedents:
+    """What became of earlier calls of a tool in a tenant."""
+
+    ran: tuple[Ran, ...]
+    """The latest held ones that ran, newest first."""
+    same_denied: Denied | None
+    """The very same call, lately."""
+    agent_denied: Denied | None
+    """Any call of the tool by the same agent, lately."""
 
 
 def one(tx: Tx, hold_id: str) -> Hold | None:
@@ -198,6 +233,55 @@ def similar(tx: Tx, hold: Hold) -> tuple[Similar, ...]:
 
 _TELLING = (Status.SUCCEEDED, Status.FAILED, Status.DENIED, Status.EXPIRED)
 """Ends that say something about how such calls are decided."""
+
+
+def precedents(tx: Tx, hold: Hold) -> Precedents:
+    """What a held call can be compared with: until now while it is open, until its end afterwards."""
+    until_ms = tx.now_ms if hold.status in OPEN else hold.updated_ms
+    about = {
+        "tenant": hold.tenant,
+        "upstream": hold.upstream,
+        "name": hold.name,
+        "method": hold.method,
+        "id": hold.id,
+        "until_ms": until_ms,
+    }
+    ran = tx.rows(
+        f"SELECT agent, view FROM hold WHERE {_OF_TOOL} AND status = 'succeeded' "  # noqa: S608 - fixed text
+        "AND updated_ms <= :until_ms ORDER BY updated_ms DESC LIMIT :most",
+        **about,
+        most=RAN_MAX,
+    )
+    denied = tx.rows(
+        "SELECT agent, call_digest, reason_by FROM hold "  # noqa: S608 - fixed text
+        f"WHERE {_OF_TOOL} AND status = 'denied' AND updated_ms <= :until_ms AND updated_ms >= :since_ms "
+        "ORDER BY updated_ms DESC LIMIT :most",
+        **about,
+        since_ms=until_ms - LATELY_MS,
+        most=SAME_AMONG_MAX,
+    )
+    return Precedents(
+        ran=tuple(Ran(agent=row["agent"], view=_view_of(row["view"])) for row in ran),
+        same_denied=_denied(row for row in denied if row["call_digest"] == hold.call_digest),
+        agent_denied=_denied(row for row in denied if row["agent"] == hold.requester.agent),
+    )
+
+
+_OF_TOOL = "tenant = :tenant AND upstream = :upstream AND name = :name AND method = :method AND id <> :id"
+
+
+def _view_of(stored: str) -> Mapping[str, Any]:
+    """A damaged one must not keep the others from anybody."""
+    try:
+        view = json.loads(stored)
+    except (ValueError, RecursionError):
+        view = None
+    return view if isinstance(view, dict) else {"…": "unreadable"}
+
+
+def _denied(newest_first: Iterable[Mapping[str, Any]]) -> Denied | None:
+    found = list(newest_first)
+    return Denied(times=len(found), by=found[0]["reason_by"]) if found else None
 
 
 def due(tx: Tx, *, limit: int) -> list[Hold]:

@@ -62,6 +62,14 @@ def current(tx: Tx, key: SessionKey) -> frozenset[str] | None:
     return None
 
 
+def told(tx: Tx, key: SessionKey) -> frozenset[str]:
+    """The labels that are stored of a session that is not over. Changes nothing: it is no use of it."""
+    found = tx.rows(_FIND, **key.columns)
+    if not found or found[0]["until_ms"] <= tx.now_ms:
+        return frozenset()
+    return frozenset(filter(None, found[0]["labels"].split("\n")))
+
+
 def lasts(tx: Tx, key: SessionKey) -> bool:
     """Whether it has a row and is not over. Changes nothing."""
     found = tx.rows(_FIND, **key.columns)

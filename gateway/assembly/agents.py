@@ -36,6 +36,7 @@ from gateway.downstream.surface import Surface
 from gateway.downstream.task_ids import TaskIds
 from gateway.downstream.wire import Wire
 from gateway.enforcement import Enforcement, EnforcementSettings
+from gateway.holding.rule_places import held_by
 from gateway.identity.tokens import TokenDirectory
 from gateway.inputs.rounds import InputRounds
 from gateway.inputs.values import RoundSettings
@@ -212,6 +213,7 @@ def _holds(
     lent = AgentParts(
         catalogue=catalogue,
         policy=parts.engine,
+        held_by=partial(held_by, parts.engine),
         principals=directory,
         upstreams=upstreams,
         rounds=rounds,

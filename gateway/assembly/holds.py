@@ -24,6 +24,7 @@ from gateway.errors import ConfigurationError
 from gateway.holding.attempt import Attempts
 from gateway.holding.callers import Callers
 from gateway.holding.clockwork import Clockwork
+from gateway.holding.context import Contexts
 from gateway.holding.desk import ReviewersDesk
 from gateway.holding.editing import Editing
 from gateway.holding.keys import IdempotencyKeys
@@ -41,11 +42,15 @@ if TYPE_CHECKING:
 
     from durable.audit.attempts import HoldAttempts
     from durable.holds.hold import Hold
+    from durable.sessions.session import SessionKey
     from durable.stores.base import HoldStore
     from gateway.background import Background
     from gateway.config.loading import Configuration
     from gateway.config.settings import Settings
+    from gateway.core.definition import Definition
+    from gateway.desk import Trail as Way
     from gateway.errors import DefinitionKeptBack
+    from gateway.holding.rule_places import HeldBy
     from gateway.identity.reviewers import ReviewerDirectory
     from gateway.inputs.rounds import InputRounds
     from gateway.ports import (
@@ -72,6 +77,9 @@ class HoldParts:
     erase_subject: Callable[[str, str, dict[str, str]], Awaitable[Any]]
     resolve_call: Callable[[str, str, Mapping[str, Any]], Awaitable[str]]
     resolve_attempts: Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
+    labels_of: Callable[[SessionKey], Awaitable[frozenset[str]]]
+    way_to: Callable[[Hold], Awaitable[Way]]
+    """What the log says of the way to a held call."""
     sealing_key: bytes
     """What the key of the bindings is derived from; not in the database."""
 
@@ -82,6 +90,8 @@ class AgentParts:
 
     catalogue: Catalogue
     policy: Policy
+    held_by: Callable[[Hold], HeldBy]
+    """The rules behind a held call, in the policy in force."""
     principals: Principals
     upstreams: Mapping[str, Upstream]
     rounds: InputRounds
@@ -187,24 +197,6 @@ def hold_plane(configuration: Configuration, parts: HoldParts, agents: AgentPart
         start_task=agents.background.start,
         key=key,
     )
-    desk = ReviewersDesk(
-        store=parts.store,
-        audit=agents.trail,
-        payloads=parts.payloads,
-        reviewers=parts.reviewers,
-        redaction=parts.redaction,
-        relay=relay,
-        editing=_editing(configuration, parts, agents, matter),
-        callers_waiting=callers.callers_waiting,
-        kept_back=partial(_why_kept_back, matter),
-        title_of=lambda hold: _title(agents.catalogue, hold),
-        resolve_call=parts.resolve_call,
-        resolve_attempts=parts.resolve_attempts,
-        erase_subject=parts.erase_subject,
-        shown_bytes_max=settings.shown_bytes_max,
-        zone=zoneinfo.ZoneInfo(configuration.settings.zone),
-        key=key,
-    )
     return HoldPlane(
         approval=approval,
         callers=callers,
@@ -216,8 +208,50 @@ def hold_plane(configuration: Configuration, parts: HoldParts, agents: AgentPart
             agents.background.start,
             executions_max=settings.executions_max,
         ),
-        desk=desk,
+        desk=_desk(configuration, parts, agents, relay, callers, matter, key),
         kept_back_of=partial(_kept_back_of, matter),
+    )
+
+
+def _desk(
+    configuration: Configuration,
+    parts: HoldParts,
+    agents: AgentParts,
+    relay: EventRelay,
+    callers: Callers,
+    matter: SubjectMatter,
+    key: bytes,
+) -> ReviewersDesk:
+    return ReviewersDesk(
+        store=parts.store,
+        audit=agents.trail,
+        payloads=parts.payloads,
+        reviewers=parts.reviewers,
+        redaction=parts.redaction,
+        relay=relay,
+        editing=_editing(configuration, parts, agents, matter),
+        callers_waiting=callers.callers_waiting,
+        kept_back=partial(_why_kept_back, matter),
+        title_of=lambda hold: _title(agents.catalogue, hold),
+        contexts=_contexts(parts, agents, matter),
+        resolve_call=parts.resolve_call,
+        resolve_attempts=parts.resolve_attempts,
+        erase_subject=parts.erase_subject,
+        shown_bytes_max=configuration.settings.approvals.shown_bytes_max,
+        zone=zoneinfo.ZoneInfo(configuration.settings.zone),
+        key=key,
+    )
+
+
+def _contexts(parts: HoldParts, agents: AgentParts, matter: SubjectMatter) -> Contexts:
+    return Contexts(
+        store=parts.store,
+        redaction=parts.redaction,
+        definition_of=partial(_definition, agents.catalogue),
+        kept_back=partial(_why_kept_back, matter),
+        labels_of=parts.labels_of,
+        way_to=parts.way_to,
+        held_by=agents.held_by,
     )
 
 
@@ -294,6 +328,12 @@ def _kept_back_of(matter: SubjectMatter, hold: Hold) -> DefinitionKeptBack | Non
         return None
     refused = matter.refused(hold.method, hold.upstream, hold.name)
     return None if refused is None else kept_back(refused.code, hold.target)
+
+
+def _definition(catalogue: Catalogue, hold: Hold) -> Definition | None:
+    """What is offered now under the name of what a held call is about, a tool or a prompt."""
+    kind = {"tools/call": Kind.TOOL, "prompts/get": Kind.PROMPT}.get(hold.method)
+    return None if kind is None else catalogue.find(kind, hold.upstream, hold.name)
 
 
 def _title(catalogue: Catalogue, hold: Hold) -> str:

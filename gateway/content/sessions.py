@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from durable.errors import DurableError
-from durable.sessions.labelling import end, label, lasts
+from durable.sessions.labelling import end, label, lasts, told
 from durable.sessions.pruning import prune
 from durable.sessions.session import SessionKey
 from gateway.errors import ApprovalsUnavailable
@@ -101,6 +101,19 @@ class Sessions:
                     raise _unavailable(error, "it is not known what this session came upon") from error
         kept.used_s = max(kept.used_s, self._monotonic_s())
         return kept.labels
+
+    async def known(self, key: SessionKey) -> frozenset[str]:
+        """The labels of a session for people who look at it, which does not make it last any longer.
+
+        Raises:
+            StoreUnavailable: nobody can say.
+        """
+        kept = self._kept.get(key)
+        if kept is None or kept.stored is None:
+            stored = await self._store.read(told, key)
+            return stored if kept is None else kept.labels | stored
+        # What is stored of one that is over may last a little longer.
+        return frozenset() if self._monotonic_s() - kept.used_s > IDLE_S else kept.labels
 
     async def add(self, principal: Principal, workflow: Workflow, labels: Collection[str]) -> None:
         """Label a session, before it is given what the labels are about. Durable when this returns.

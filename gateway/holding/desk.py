@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from durable.holds.tx import Tx
     from durable.stores.base import HoldStore
     from gateway.desk import Resolution, Verdict
+    from gateway.holding.context import Contexts
     from gateway.holding.editing import Editing
     from gateway.holding.relay import EventRelay
     from gateway.ports import AuditTrail, Payloads, Redaction, Reviewers
@@ -59,6 +60,7 @@ class ReviewersDesk:
         callers_waiting: Callable[[str], int],
         kept_back: Callable[[Hold], str],
         title_of: Callable[[Hold], str],
+        contexts: Contexts,
         resolve_call: Callable[[str, str, Mapping[str, Any]], Awaitable[str]],
         resolve_attempts: Callable[[str, str, Mapping[str, Any]], Awaitable[None]],
         erase_subject: Callable[[str, str, dict[str, str]], Any],
@@ -79,6 +81,7 @@ class ReviewersDesk:
             callers_waiting: by hold id, in this process.
             kept_back: why the definition that a call is about is not in use; empty if it is.
             title_of: what the tool calls itself; the server's words.
+            contexts: what else is told of a call.
             resolve_call: ``(tenant, beginning of the call's id, members)`` -> the whole id.
             resolve_attempts: the same for the attempts of a hold.
             erase_subject: ``(tenant, subject, members)``.
@@ -96,6 +99,7 @@ class ReviewersDesk:
         self._callers_waiting = callers_waiting
         self._kept_back = kept_back
         self._title_of = title_of
+        self._contexts = contexts
         self._resolve_call = resolve_call
         self._resolve_attempts = resolve_attempts
         self._erase_subject = erase_subject
@@ -129,6 +133,7 @@ class ReviewersDesk:
         hold = told.hold
         await self._audit.append(_read_record(person, hold))
         uninspectable, arguments, redactions = await self._looked_at(hold)
+        context = await self._contexts.of(hold, arguments)
         return HoldSheet(
             story=told,
             arguments=arguments,
@@ -143,6 +148,13 @@ class ReviewersDesk:
             uninspectable=uninspectable,
             may_decide=why_not_eligible(hold, person, escalated=told.escalated),
             colleagues=tuple(one.id for one in self._others(person, hold, escalated=told.escalated)),
+            places=context.held_by.places,
+            places_left_out=context.held_by.left_out,
+            policy_moved=context.held_by.moved,
+            described=context.described,
+            unusual=context.unusual,
+            compared=context.compared,
+            trail=context.trail,
         )
 
     async def _looked_at(self, hold: Hold) -> tuple[str, Any, tuple[tuple[str, str], ...]]:

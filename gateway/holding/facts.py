@@ -28,7 +28,7 @@ def _told(hold: Hold) -> str:
     named = [(name, value) for name, value in shown if value is not None]
     if not named:
         named = [(name, value) for name, value in hold.view.items() if isinstance(value, str | int | float)]
-    return ", ".join(f"{name} {_short(value)}" for name, value in named[:SHOWN_MAX])
+    return ", ".join(f"{name} {short_value(value)}" for name, value in named[:SHOWN_MAX])
 
 
 def _at(view: Mapping[str, Any], pointer: str) -> Any:
@@ -44,6 +44,7 @@ def _at(view: Mapping[str, Any], pointer: str) -> Any:
     return value
 
 
-def _short(value: Any) -> str:
+def short_value(value: Any) -> str:
+    """A value within a sentence, in quotes if it is text."""
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= VALUE_CHARACTERS_MAX else text[:VALUE_CHARACTERS_MAX] + "…"

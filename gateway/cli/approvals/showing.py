@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from gateway.people.sheet_models import HoldSheetModel
 
 WAITS = frozenset({"held", "approved"})
+ALARMING_FACTS = frozenset({"near_value", "definition_changed", "larger_number", "first_host"})
+"""Of what is unusual: what nobody may miss."""
 _TOLD_ELSEWHERE = frozenset({"status", "how", "names", "single_user"})
 """Of an event's details: the kind says it, or the votes do."""
 
@@ -139,6 +141,7 @@ def _arguments(paper: Paper, sheet: HoldSheetModel, arguments: Arguments, *, ful
 def _why(paper: Paper, sheet: HoldSheetModel, *, full: bool) -> None:
     row = sheet.hold
     paper.heading(Text.assemble(("Risk: ", "bold"), (row.risk, RISK_STYLE[row.risk])))
+    _unusual(paper, sheet)
     for reason in row.reasons:
         paper.row("why", shown(f"{reason.why or reason.code}  ({reason.code}, {reason.rule})"))
         _places(paper, sheet, reason, full=full)
@@ -153,6 +156,19 @@ def _why(paper: Paper, sheet: HoldSheetModel, *, full: bool) -> None:
         others = ", ".join(short(one.id) for one in sheet.group if one.id != row.id)
         told = f"{count} nearly identical calls of this session wait; each is decided alone"
         paper.row("alike", told + (f": {others}" if others else ""))
+
+
+def _unusual(paper: Paper, sheet: HoldSheetModel) -> None:
+    """In what it differs from what ran before."""
+    if sheet.unusual and sheet.compared:
+        calls = "the one earlier held call" if sheet.compared == 1 else f"{sheet.compared} earlier held calls"
+        paper.note(f"differs from {calls} of this tool that ran")
+    for one in sheet.unusual:
+        text = f"{one.pointer}  {one.text}" if one.pointer else one.text
+        if one.code in ALARMING_FACTS:
+            paper.alarm(visible(text))
+        else:
+            paper.row("unusual", shown(text))
 
 
 def _places(paper: Paper, sheet: HoldSheetModel, reason: Why, *, full: bool) -> None:
@@ -182,7 +198,14 @@ def _similar(paper: Paper, sheet: HoldSheetModel) -> None:
 
 def _trail(paper: Paper, sheet: HoldSheetModel) -> None:
     paper.heading("What happened so far")
-    paper.row("session", shown((sheet.hold.session or "none") + _workflow(sheet.hold.workflow)))
+    session = (sheet.hold.session or "none") + _workflow(sheet.hold.workflow)
+    paper.row("session", shown(session).append_text(_labels(sheet.trail.labels)))
+    if sheet.trail.problem:
+        paper.row("log", shown(f"could not be asked: {sheet.trail.problem}", "bold yellow"))
+    for step in sheet.trail.steps:
+        ended = f", {step.status}" if step.status else ", no end is known"
+        what = f"{clock(step.at)}  {step.method} {step.target}  {step.effect}{ended}"
+        paper.row("before", shown(what).append_text(shown(_counted(step.found), "bold yellow")))
     for event in sheet.events:
         told = {name: value for name, value in event.details.items() if name not in _TOLD_ELSEWHERE}
         details = "  " + json.dumps(told, ensure_ascii=False) if told else ""
@@ -202,14 +225,27 @@ def _trail(paper: Paper, sheet: HoldSheetModel) -> None:
         )
 
 
+def _labels(labels: list[str]) -> Text:
+    return shown(f"  labels {', '.join(labels)}", "bold yellow") if labels else Text()
+
+
+def _counted(found: dict[str, int]) -> str:
+    counts = ", ".join(f"{kind} {count:,}" for kind, count in found.items())
+    return f"  found {counts}" if counts else ""
+
+
 def _workflow(workflow: dict[str, Any]) -> str:
     return f"  workflow {json.dumps(workflow, ensure_ascii=False)}" if workflow else ""
 
 
 def _findings(paper: Paper, sheet: HoldSheetModel) -> None:
-    if not sheet.redactions:
+    if not (sheet.redactions or sheet.trail.found):
         return
     paper.heading("Found in the arguments")
+    for kind, count in sheet.trail.found.items():
+        paper.row("kind", shown(f"{kind}, {count:,} time{'s' if count > 1 else ''}"))
+    if sheet.trail.found_by:
+        paper.note(shown(f"by {', '.join(sheet.trail.found_by)}", "dim"))
     for one in sheet.redactions:
         paper.row("at", shown(f"{one.pointer or '(the whole)'}  {one.kind}"))
 

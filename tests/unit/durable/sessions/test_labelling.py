@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from durable.sessions.labelling import current, end, label, lasts
+from durable.sessions.labelling import current, end, label, lasts, told
 from durable.sessions.pruning import prune
 from durable.sessions.session import SessionKey
 
@@ -73,6 +73,18 @@ def test_a_label_after_the_hour_is_the_first_of_another_session(bench):
     assert bench.rows("SELECT labels, until_ms FROM agent_session") == [
         {"labels": "b", "until_ms": bench.now_ms + HOUR_MS}
     ]
+
+
+def test_labels_are_told_without_a_use_of_the_session(bench):
+    assert bench.read(told, ANA) == frozenset()
+    labelled(bench, "a", "b")
+    rows = bench.rows("SELECT * FROM agent_session")
+    bench.now_ms += HOUR_MS - 1
+    assert bench.read(told, ANA) == {"a", "b"}
+    assert bench.read(told, replace(ANA, workflow="w1")) == frozenset()
+    assert bench.rows("SELECT * FROM agent_session") == rows
+    bench.now_ms += 1
+    assert bench.read(told, ANA) == frozenset()
 
 
 def test_a_session_can_be_ended(bench):

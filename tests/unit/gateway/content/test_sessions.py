@@ -115,6 +115,40 @@ async def test_a_session_that_is_used_goes_on_and_one_that_is_not_is_over(world)
     assert await world.labels() == frozenset()
 
 
+async def test_people_who_look_at_a_session_do_not_make_it_last(world):
+    key = session_of(ANA, NO_WORKFLOW)
+    assert await world.sessions.known(key) == frozenset()
+    await world.add("a")
+    world.store.asked.clear()
+    for _ in range(4):
+        world.clock.forward(IDLE_S / 4)
+        assert await world.sessions.known(key) == {"a"}
+    assert world.store.asked == []
+    world.clock.forward(1)
+    assert await world.sessions.known(key) == frozenset(), "nobody but people has used it for an hour"
+    assert await world.labels() == frozenset()
+
+
+async def test_people_see_the_labels_of_sessions_that_are_stored_only(world):
+    await world.add("a")
+    rows = world.rows()
+    world.start()
+    assert await world.sessions.known(session_of(ANA, NO_WORKFLOW)) == {"a"}
+    assert await world.sessions.known(session_of(ANA, SIGNED)) == frozenset()
+    assert world.rows() == rows
+    world.clock.forward(IDLE_S + RENEWED_S + 1)
+    assert await world.sessions.known(session_of(ANA, NO_WORKFLOW)) == frozenset()
+
+
+async def test_people_see_a_label_that_could_not_be_stored_yet(world):
+    await world.labels()
+    world.store.full = True
+    with pytest.raises(ApprovalsUnavailable):
+        await world.add("a")
+    world.store.full = False
+    assert await world.sessions.known(session_of(ANA, NO_WORKFLOW)) == {"a"}
+
+
 async def test_what_is_stored_is_never_over_before_what_is_in_memory(world):
     await world.add("a")
     for _ in range(30):
