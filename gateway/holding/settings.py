@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.holding.inspectable import Inspectable
+
 
 class ApprovalSettings(BaseModel):
     """What an operator may change about held calls."""
@@ -27,6 +29,14 @@ class ApprovalSettings(BaseModel):
     kept_days: int = Field(
         365, ge=31, description="calls that are over leave the database after this; the log keeps their story"
     )
+    shown_values_max: int = Field(
+        1_000, ge=16, description="arguments with more values are uninspectable, and nobody can approve them"
+    )
     shown_bytes_max: int = Field(
         65_536, ge=1024, description="larger arguments are uninspectable, and nobody can approve them"
     )
+
+    @property
+    def inspectable(self) -> Inspectable:
+        """What a person can be expected to look at."""
+        return Inspectable(bytes_max=self.shown_bytes_max, values_max=self.shown_values_max)

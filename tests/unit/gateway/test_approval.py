@@ -386,6 +386,20 @@ async def test_what_nobody_can_look_at_nobody_can_approve():
     assert (await flow.approve(small)).status is Status.APPROVED
 
 
+@pytest.mark.abuse(83)
+async def test_more_values_than_a_person_looks_at_are_not_approved():
+    desk, flow = await made(settings=ApprovalSettings(shown_values_max=16))
+    many = await held(desk, arguments={**ARGUMENTS, "tags": [{"n": n, "none": []} for n in range(8)]})
+    sheet = await flow.reviewers.sheet(LEA, many.id)
+    assert "values, more than the 16" in sheet.uninspectable
+    assert sheet.arguments is None
+    with pytest.raises(NotEligible):
+        await flow.approve(many)
+    few = await held(desk, arguments={**ARGUMENTS, "tags": list(range(8))})
+    assert (await flow.reviewers.sheet(LEA, few.id)).uninspectable == ""
+    assert (await flow.approve(few)).status is Status.APPROVED
+
+
 async def test_whoever_waits_is_woken_by_the_decision():
     desk, flow = await made()
     hold = await held(desk)
