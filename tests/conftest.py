@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
 CASES = Path(os.environ.get("TOOLGATE_OPA_CASES", DATA / "opa-v1-cases.tar.xz"))
 SCAN_DATA = Path(os.environ.get("TOOLGATE_SCAN_DATA", DATA / "scan-dev.tar.xz"))
+CHROMIUM = os.environ.get("TOOLGATE_CHROMIUM") or shutil.which("chromium")
+AXE = Path(os.environ.get("TOOLGATE_AXE", ROOT / ".ci/parts/axe/node_modules/axe-core/axe.min.js"))
 
 
 def _node_is_current() -> bool:
@@ -28,6 +31,15 @@ PARTS = {
     "opa": (lambda: shutil.which("opa") is not None, "install Open Policy Agent so that `opa` is on PATH"),
     "node": (_node_is_current, "install Node.js 22 or newer so that `node` and `npm` are on PATH"),
     "strace": (lambda: shutil.which("strace") is not None, "install strace (Debian: apt-get install strace)"),
+    "chromium": (
+        lambda: CHROMIUM is not None,
+        "install Chromium and a font (Debian: apt-get install chromium fonts-dejavu-core)",
+    ),
+    "playwright": (
+        lambda: importlib.util.find_spec("playwright") is not None,
+        "install the locked requirements-dev.txt",
+    ),
+    "axe": (AXE.is_file, "npm install axe-core@4.14.1, and set TOOLGATE_AXE to the path of its axe.min.js"),
     "opa-cases": (CASES.exists, "set TOOLGATE_OPA_CASES to an archive of OPA's v1 compliance cases"),
     "scan-data": (
         SCAN_DATA.exists,
