@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import RedirectResponse
 
 from durable.errors import DurableError
+from durable.holds.status import Status
 from gateway.core.strict_json import read_json
 from gateway.errors import GatewayError, InvalidParams
 from gateway.people.errors import PeopleRefusal, face
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 DECISION_FORM_BYTES_MAX = 32_768
 EDIT_FORM_BYTES_MAX = 1 << 20
+
+_OPEN_TO = {"approve": {Status.HELD}, "deny": {Status.HELD, Status.APPROVED}}
+"""What a word can still be about: an approval that was not used yet can be taken back."""
 
 
 class Deciding:
@@ -176,6 +180,10 @@ class Deciding:
 
 def _why_not(sheet: HoldSheetModel, form: DecideForm) -> str:
     """Why this word cannot count, as far as that can be said at once; empty if it may."""
+    row = sheet.hold
+    if row.status not in _OPEN_TO[form.verdict]:
+        by = f" by {row.reason_by}" if row.reason_by else ""
+        return f"Nothing is left to decide: it is {row.status.value.replace('_', ' ')}{by} already."
     if sheet.may_decide:
         return f"You may not decide it: {sheet.may_decide}."
     if form.seen != sheet.seen:

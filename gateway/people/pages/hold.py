@@ -79,8 +79,7 @@ class HoldPage:
         arguments = arguments_of(sheet)
         waiting = self._thoughts.waiting(row.id)
         failed = self._thoughts.failed(known, row.id)
-        mine = next((one for one, _ in waiting if one.by == known.person.id), None)
-        left_s = max((left for _, left in waiting), default=0.0)
+        mine, left_s = next((pair for pair in waiting if pair[0].by == known.person.id), (None, 0.0))
         typed, typed_what = confirmation(sheet, arguments)
         return await self._frame.answer(
             asked,
@@ -88,7 +87,9 @@ class HoldPage:
             place="queue",
             title=f"{row.tool} on {row.upstream}",
             status=422 if problem else 200,
-            refresh_s=left_s + REFRESH_AFTER_S if waiting else None,
+            # Nobody else's page is loaded again: something may be written there.
+            refresh_s=left_s + REFRESH_AFTER_S if mine else None,
+            left_s=left_s,
             sheet=sheet,
             row=row,
             arguments=arguments,
@@ -102,7 +103,7 @@ class HoldPage:
             pending=[(one.by, one.word.verdict, left) for one, left in waiting],
             mine=mine,
             undo_s=self._thoughts.undo_s,
-            failed="" if failed is None else _said(failed),
+            failed="" if failed is None else f"Your decision came to nothing: {_said(failed)}",
             problem=problem,
             form=form if isinstance(form, DecideForm) else None,
             ask_form=form if isinstance(form, AskForm) else None,

@@ -4,8 +4,8 @@ import { tick } from "./time.js";
 import { listen } from "./keys.js";
 import { prefill } from "./decide.js";
 
-const { stream, hold, again, every } = document.body.dataset;
+const { stream, hold, every } = document.body.dataset;
 tick();
 listen();
 prefill();
-follow({ stream, hold, again, every });
+follow({ stream, hold, every });
