@@ -242,7 +242,7 @@ class HeldFlow:
             resolve_call=None,
             resolve_attempts=self.resolve_attempts,
             erase_subject=self.erase,
-            shown_bytes_max=self.settings.shown_bytes_max,
+            inspectable=self.settings.inspectable,
             zone=datetime.UTC,
             key=KEY,
         )

@@ -237,7 +237,7 @@ def _desk(
         resolve_call=parts.resolve_call,
         resolve_attempts=parts.resolve_attempts,
         erase_subject=parts.erase_subject,
-        shown_bytes_max=configuration.settings.approvals.shown_bytes_max,
+        inspectable=configuration.settings.approvals.inspectable,
         zone=zoneinfo.ZoneInfo(configuration.settings.zone),
         key=key,
     )

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gateway.desk import Resolution, Verdict
     from gateway.holding.context import Contexts
     from gateway.holding.editing import Editing
+    from gateway.holding.inspectable import Inspectable
     from gateway.holding.relay import EventRelay
     from gateway.ports import AuditTrail, Payloads, Redaction, Reviewers
 
@@ -64,7 +65,7 @@ class ReviewersDesk:
         resolve_call: Callable[[str, str, Mapping[str, Any]], Awaitable[str]],
         resolve_attempts: Callable[[str, str, Mapping[str, Any]], Awaitable[None]],
         erase_subject: Callable[[str, str, dict[str, str]], Any],
-        shown_bytes_max: int,
+        inspectable: Inspectable,
         zone: datetime.tzinfo,
         key: bytes,
     ) -> None:
@@ -85,7 +86,7 @@ class ReviewersDesk:
             resolve_call: ``(tenant, beginning of the call's id, members)`` -> the whole id.
             resolve_attempts: the same for the attempts of a hold.
             erase_subject: ``(tenant, subject, members)``.
-            shown_bytes_max: larger arguments are uninspectable.
+            inspectable: what is beyond it nobody can approve.
             zone: whose days are counted.
             key: of the bindings.
         """
@@ -103,7 +104,7 @@ class ReviewersDesk:
         self._resolve_call = resolve_call
         self._resolve_attempts = resolve_attempts
         self._erase_subject = erase_subject
-        self._shown_bytes_max = shown_bytes_max
+        self._inspectable = inspectable
         self._zone = zone
         self._key = key
 
@@ -159,22 +160,20 @@ class ReviewersDesk:
 
     async def _looked_at(self, hold: Hold) -> tuple[str, Any, tuple[tuple[str, str], ...]]:
         """Why nobody can look at it (empty if one can), the arguments as shown, and their redactions."""
-        if hold.arguments.size_bytes > self._shown_bytes_max:
-            why = (
-                f"the arguments have {hold.arguments.size_bytes} bytes, more than the "
-                f"{self._shown_bytes_max} that a person can be expected to look at"
-            )
+        if why := self._inspectable.too_large(hold.arguments):
             return why, None, ()
         try:
             shown, redactions = self._redaction.shown(await self._stored(hold, hold.arguments))
         except PayloadGone as error:
             return error.reason, None, ()
+        if why := self._inspectable.too_many(shown):
+            return why, None, ()
         if any(kind == CROWDED for _, kind in redactions):
             return "so much of it looks like secrets that all of it is hidden", shown, redactions
         return "", shown, redactions
 
     async def _original(self, hold: Hold) -> str:
-        if hold.original is None or hold.original.size_bytes > self._shown_bytes_max:
+        if hold.original is None or self._inspectable.too_large(hold.original):
             return ""
         try:
             shown, _ = self._redaction.shown(await self._stored(hold, hold.original))
