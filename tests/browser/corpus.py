@@ -22,8 +22,8 @@ STATED_CHARACTERS_MAX = 256
 CLIENT_CHARACTERS_MAX = 128
 SHORT_CHARACTERS_MAX = 2_000
 """Of a string that stands in many places of one call; in one place it stands whole."""
-SHOWN_BYTES_MAX = 65_536
-"""Larger arguments are not shown to anybody."""
+SHOWN_BYTES_MAX, SHOWN_VALUES_MAX = 65_536, 1_000
+"""What is more is not shown to anybody."""
 
 
 def tags(text):
@@ -65,7 +65,8 @@ CORPUS: Mapping[str, Any] = {
     "odd names": {"": "empty", " ": "space", "a/b": 1, "a~b": 2, "~1": 3, "-": 4, "0": 5, "hasOwnProperty": None},
     "numbers": {"a": 1e21, "b": 5e-324, "c": -0.0, "d": 9007199254740991, "e": 0.1, "f": True, "g": None, "h": "1"},
     "deep": {"a": [[[[[[[[[[[[[[[[[[[[{"b": {"c": {"d": ["end"]}}}]]]]]]]]]]]]]]]]]]]]},
-    "7,000 names": {f"{n:x}": n % 10 for n in range(7_000)},
+    "1,000 names": {f"{n:x}": n % 10 for n in range(1_000)},
+    "1,001 names": {f"{n:x}": n % 10 for n in range(1_001)},
     "10,000 names": {f"name-{n}": n for n in range(10_000)},
     "5 MB": "All of it is fine. " * 263_158,
 }  # fmt: skip
@@ -93,7 +94,7 @@ class HostileHold:
     @property
     def shown(self):
         """Whether people may look at the arguments."""
-        return len(self.canonical) <= SHOWN_BYTES_MAX
+        return len(self.canonical) <= SHOWN_BYTES_MAX and values_in(self.arguments) <= SHOWN_VALUES_MAX
 
 
 class Corpus:
@@ -142,6 +143,12 @@ class Corpus:
             refused_in=refused,
             read_id=read_id,
         )
+
+
+def values_in(value):
+    """How many there are that hold no others."""
+    inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return sum(map(values_in, inside)) if inside else 1
 
 
 def everywhere(text):
