@@ -1,4 +1,4 @@
-"""An agent at the gateway, spoken by hand: MCP 2025-11-25 over HTTP, so that it can say what no client would."""
+"""An agent at the gateway, spoken by hand (MCP 2025-11-25 over HTTP): it can say what no client would."""
 
 from __future__ import annotations
 

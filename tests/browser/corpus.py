@@ -1,7 +1,7 @@
-"""What an agent may put into a call to have a page do or show something: each as one held call, in every field.
+"""What an agent may put into a call to have a page do or show something: each in every field of a held call.
 
-``CORPUS`` has values by name. ``Corpus.file`` files one; what the protocol refuses in a field is bounded there, and
-``refused_in`` says by what. Everything else arrives as it is.
+``CORPUS`` has values by name. ``Corpus.file`` files one; what the protocol refuses in a field is bounded
+there, and ``refused_in`` says by what. Everything else arrives as it is.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ CORPUS: Mapping[str, Any] = {
     "script": "</script><script>alert(1)</script>",
     "script in a comment": "--><!--<script>alert(1)</script>",
     "image": "\"><img src=x onerror=alert(1)>'><svg/onload=alert(1)>",
-    "style": '</style><style>*{display:none}</style><link rel="stylesheet" href="https://foreign.example/x.css">',
+    "style": "</style><style>*{display:none}</style><link rel=stylesheet href=https://foreign.example/x.css>",
     "template": "{{7*7}}${7*7}{% include '/etc/passwd' %}{{ cycler.__init__.__globals__ }}",
     "script address": "javascript:alert(1)",
     "script address in disguise": "\x01jAvA\tscript:alert(1) data:text/html,<script>alert(1)</script>",
-    "meta": '<meta http-equiv="refresh" content="0;url=https://foreign.example/"><base href="https://foreign.example/">',
+    "meta": '<meta http-equiv=refresh content="0;url=//foreign.example/"><base href=//foreign.example/>',
     "terminal": "\x1b[2J\x1b[H\x1b]0;done\x07\x1b[31mAPPROVED\x1b[0m\r\b\b\x9b2K",
     "null and controls": "a\x00b\x0bc\x0cd\x7fe\x85f\u2028g\u2029h\ufffei\uffff",
     "look-alike buttons": APPROVE_FORM,
@@ -58,12 +58,12 @@ CORPUS: Mapping[str, Any] = {
     "line feeds": "\n" * 10_000 + "approve",
     "one long word": "W" * 20_000,
     "right to left": "\u05e9\u05dc\u05d5\u05dd 100 \u0645\u0631\u062d\u0628\u0627 EUR (200)",
-    "emoji": "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466 \U0001f3f4\U000e0067\U000e0062\U000e007f \U0001f1e9\U0001f1ea" * 20,
+    "emoji": "\U0001f468\u200d\U0001f469\u200d\U0001f467\U0001f3f4\U000e0067\U0001f1e9\U0001f1ea" * 20,
     "address with a name": "https://accounts.example.com@evil.example/%2e%2e/?next=//evil.example#\u2044",
     "format": "%s%n%x {0} {0.__class__} $(id) `id` ; DROP TABLE holds; --",
-    "prototype": {"__proto__": {"polluted": True}, "constructor": {"prototype": {"polluted": True}}, "toString": 1},
-    "odd names": {"": "empty", " ": "space", "a/b": 1, "a~b": 2, "~1": 3, "-": 4, "0": 5, "hasOwnProperty": None},
-    "numbers": {"a": 1e21, "b": 5e-324, "c": -0.0, "d": 9007199254740991, "e": 0.1, "f": True, "g": None, "h": "1"},
+    "prototype": {"__proto__": {"polluted": True}, "constructor": {"prototype": {"x": True}}, "toString": 1},
+    "odd names": {"": "empty", " ": "space", "a/b": 1, "a~b": 2, "~1": 3, "0": 5, "hasOwnProperty": None},
+    "numbers": {"a": 1e21, "b": 5e-324, "c": -0.0, "d": 9007199254740991, "e": 0.1, "f": True, "g": None},
     "deep": {"a": [[[[[[[[[[[[[[[[[[[[{"b": {"c": {"d": ["end"]}}}]]]]]]]]]]]]]]]]]]]]},
     "1,000 names": {f"{n:x}": n % 10 for n in range(1_000)},
     "1,001 names": {f"{n:x}": n % 10 for n in range(1_001)},

@@ -50,7 +50,7 @@ _TOO_WIDE = """\
 
 
 class Axe:
-    """axe-core, in a world of its own beside the page's scripts: the page's policy stays as it is, and holds."""
+    """axe-core, in a world of its own beside the page's scripts; the page's policy stays as it is."""
 
     def __init__(self, source):
         """``source``: of axe.min.js."""

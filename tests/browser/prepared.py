@@ -21,7 +21,7 @@ HIDDEN = (
     + "".join(chr(0xE0000 + ord(letter)) for letter in HIDDEN_ORDER)
     + "\ufeff"
 )
-"""Reads as ``Damaged on arrival``, and a few letters the other way round; the tags at its end show nothing."""
+"""Reads as ``Damaged on arrival`` and a few letters the other way round; its end shows nothing."""
 TOKEN = "ghp" + "_" + "9fT2kLmZ4qWx7RbV0cYd3NsHj6GpAe1UoI5t"
 """Shaped like a credential of a code host."""
 LONG_BODY = "\n".join(f"{n:3}. Dear all, this is paragraph {n} of the yearly letter." for n in range(1, 201))
@@ -104,7 +104,7 @@ HISTORY = (
             name=f"mailed {n}",
             agent="support-bot",
             tool="mail/send_mail",
-            arguments={"to": f"customer-{n}@example.org", "subject": "Your refund", "body": "It is on its way."},
+            arguments={"to": f"customer-{n}@example.org", "subject": "Your refund", "body": "It was sent."},
         )
         for n in (1, 2)
     ),
@@ -286,7 +286,7 @@ class Filing:
 
 
 def _handled(people, holds):
-    """What reviewers have done so far: Ben said the first yes and edited a payment, Olga looks at a statement."""
+    """What reviewers have done so far: Ben said one yes and edited a payment, Olga looks at a statement."""
     row = people["ben"].show(holds["payment by two"].id)["hold"]
     assert people["ben"].approve(row)["status"] == "held"
     row = people["ben"].show(holds["edited payment"].id)["hold"]

@@ -1,4 +1,4 @@
-"""The company is what tests of pages take it to be: twenty calls wait, five of them are bad, and others ran before."""
+"""The company is what tests of pages take it to be: twenty calls wait, five of them bad, and others ran."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 
 
 def me(page):
-    """Status and answer of who this browser is at the API; asked beside the page, so that nothing of it shows there."""
+    """Status and answer of who this browser is at the API; asked beside the page, which sees nothing."""
     answer = page.context.request.get("/api/v1/me")
     return answer.status, json.loads(answer.body())
 

@@ -20,14 +20,16 @@ KINDS = (
     "crash",
 )
 """
-``console``: a message, of whatever level. ``error``: a script's, uncaught. ``failed``: a request without an answer.
-``refused``: an answer of 400 and above. ``foreign``: a request to anybody but the people port. ``policy``: something
-that the Content-Security-Policy does not let happen. ``dialog``, ``window``, ``download``, ``crash``.
+``console``: a message, of whatever level. ``error``: a script's, uncaught. ``failed``: a request without an
+answer. ``refused``: an answer of 400 and above. ``foreign``: a request to anybody but the people port.
+``policy``: what the Content-Security-Policy does not let happen. ``dialog``, ``window``, ``download``,
+``crash``.
 """
 
 _REPORT = """\
 addEventListener("securitypolicyviolation", (event) => {
-  __violation(`${event.effectiveDirective} blocks ${event.blockedURI} at ${event.documentURI}: ${event.sample}`);
+  const { effectiveDirective, blockedURI, documentURI, sample } = event;
+  __violation(`${effectiveDirective} blocks ${blockedURI} at ${documentURI}: ${sample}`);
 });
 """
 _POLICY = re.compile(r"Content Security Policy|Trusted ?Type|Permissions.Policy")
