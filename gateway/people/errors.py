@@ -114,6 +114,12 @@ def face(error: Told) -> tuple[int, ErrorAnswer, dict[str, str]]:
     return status, ErrorAnswer(error=_detail(error)), headers
 
 
+def refusal_text(error: Told) -> str:
+    """A refusal as a page says it, in a sentence or two."""
+    detail = face(error)[1].error
+    return " ".join(part for part in (f"{detail.message} ({detail.code}).", detail.next) if part)
+
+
 def fault() -> tuple[int, ErrorAnswer, dict[str, str]]:
     """What is said about an error that nobody expected: nothing of it."""
     return face(

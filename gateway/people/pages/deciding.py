@@ -10,7 +10,7 @@ from durable.errors import DurableError
 from durable.holds.status import Status
 from gateway.core.strict_json import read_json
 from gateway.errors import GatewayError, InvalidParams
-from gateway.people.errors import PeopleRefusal, face
+from gateway.people.errors import PeopleRefusal, refusal_text
 from gateway.people.guards import FORM
 from gateway.people.pages.editing import editable
 from gateway.people.pages.forms import (
@@ -101,7 +101,7 @@ class Deciding:
     async def _decide(self, asked: Inquiry) -> Asgi:
         form = asked.asked(DecideForm)
         sheet = await self._page.sheet(asked)
-        problem = _why_not(sheet, form)
+        problem = _why_not(sheet, form, me=asked.known.person.id)
         if problem:
             return await self._page.drawn(asked, sheet, problem=problem, form=form)
         reason = told(form.named, form.reason) if form.verdict == "deny" else form.reason
@@ -139,7 +139,7 @@ class Deciding:
             await wish
         except (PeopleRefusal, GatewayError, DurableError) as error:
             return await self._page.drawn(
-                asked, await self._page.sheet(asked), problem=_said(error), form=form
+                asked, await self._page.sheet(asked), problem=refusal_text(error), form=form
             )
         return _back(hold_id(asked))
 
@@ -158,7 +158,9 @@ class Deciding:
             )
         except (GatewayError, DurableError) as error:
             sheet = await self._page.sheet(asked)
-            return await self._editor(asked, sheet, form.arguments, problem=_said(error), reason=form.reason)
+            return await self._editor(
+                asked, sheet, form.arguments, problem=refusal_text(error), reason=form.reason
+            )
         return _back(hold_id(asked))
 
     async def _editor(
@@ -178,7 +180,7 @@ class Deciding:
         )
 
 
-def _why_not(sheet: HoldSheetModel, form: DecideForm) -> str:
+def _why_not(sheet: HoldSheetModel, form: DecideForm, *, me: str) -> str:
     """Why this word cannot count, as far as that can be said at once; empty if it may."""
     row = sheet.hold
     if row.status not in _OPEN_TO[form.verdict]:
@@ -190,20 +192,19 @@ def _why_not(sheet: HoldSheetModel, form: DecideForm) -> str:
         return "It has changed since you were shown it. Look at it again: this is how it stands now."
     if form.verdict == "deny":
         return ""
+    if row.claimed_by not in {"", me}:
+        return (
+            f"{row.claimed_by} is looking at it. To approve it all the same, say first that you look at it."
+        )
     arguments = arguments_of(sheet)
     if arguments.obstacle:
         return f"Nobody can approve what nobody can look at: {arguments.obstacle}."
     if arguments.alarms and form.noticed != "yes":
         return "Say first that you have read what was made visible in the arguments."
     wanted, what = confirmation(sheet, arguments)
-    if sheet.hold.risk == "high" and form.typed.strip() != wanted:
+    if row.risk == "high" and form.typed.strip() != wanted:
         return f"To approve a call of high risk, type {what} exactly as it is shown."
     return ""
-
-
-def _said(error: Any) -> str:
-    detail = face(error)[1].error
-    return " ".join(part for part in (f"{detail.message} ({detail.code}).", detail.next) if part)
 
 
 def _back(hold: str) -> Asgi:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from durable.errors import DurableError
 from gateway.errors import GatewayError
 from gateway.people.definitions import sheet_model
-from gateway.people.errors import PeopleRefusal, face
+from gateway.people.errors import PeopleRefusal, refusal_text
 from gateway.people.pages.forms import AskForm, DecideForm, ResolveForm
 from gateway.people.pages.heeding import kept_back_text, warnings_of
 from gateway.people.pages.reasons import NAMED_REASONS
@@ -103,7 +103,7 @@ class HoldPage:
             pending=[(one.by, one.word.verdict, left) for one, left in waiting],
             mine=mine,
             undo_s=self._thoughts.undo_s,
-            failed="" if failed is None else f"Your decision came to nothing: {_said(failed)}",
+            failed="" if failed is None else f"Your decision came to nothing: {refusal_text(failed)}",
             problem=problem,
             form=form if isinstance(form, DecideForm) else None,
             ask_form=form if isinstance(form, AskForm) else None,
@@ -131,8 +131,3 @@ def hold_id(asked: Inquiry) -> str:
     if not _ID.fullmatch(found):
         raise PeopleRefusal("unknown_route", "nothing is served here")
     return found
-
-
-def _said(error: Any) -> str:
-    detail = face(error)[1].error
-    return " ".join(part for part in (f"{detail.message} ({detail.code}).", detail.next) if part)

@@ -19,7 +19,7 @@ from gateway.people.definition_models import (
     TrustQuery,
 )
 from gateway.people.definitions import ONE, PINS, needed, row, sheet_model, states_of, trust_model
-from gateway.people.errors import face
+from gateway.people.errors import refusal_text
 from gateway.people.guards import FORM
 from gateway.people.pages.forms import PinForm, TrustForm, UnpinForm
 from gateway.people.pages.rendering import address
@@ -180,9 +180,9 @@ class Tools:
     async def _refused(
         self, asked: Inquiry, wish: PinForm | UnpinForm, error: GatewayError | DurableError
     ) -> Asgi:
-        detail = face(error)[1].error
-        said = " ".join(part for part in (f"{detail.message} ({detail.code}).", detail.next) if part)
-        return await self._drawn(asked, wish.upstream, wish.name, wish.kind, problem=said, reason=wish.reason)
+        return await self._drawn(
+            asked, wish.upstream, wish.name, wish.kind, problem=refusal_text(error), reason=wish.reason
+        )
 
     async def _trust(self, asked: Inquiry) -> Asgi:
         wish = asked.asked(TrustForm)
