@@ -104,9 +104,9 @@ class Pages:
         )
 
 
-def exact(value: str) -> Markup:
-    """A value for an attribute, character by character: what a form sends back, or an address."""
-    return escape(value)
+def exact(value: object) -> Markup:
+    """A value for an attribute or a text area, character by character: what a form sends back, an id."""
+    return escape(str(value))
 
 
 def address(path: str, **query: str | int | None) -> Markup:

@@ -15,6 +15,7 @@ export function prefill() {
   });
   // One decision for one press.
   document.addEventListener("submit", (event) => {
+    if (event.submitter?.formMethod === "dialog") return;
     if (event.target.dataset.sent) event.preventDefault();
     event.target.dataset.sent = "1";
   });
