@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gateway.core.visible_text import Piece
 
 
-_NOTHING, _QUOTE = Markup(), Markup('"')
+_NOTHING, _QUOTE, _BREAK = Markup(), Markup('"'), Markup("<br>")
 _SPACED = Markup('<span class="w">{}</span>')
 _SPACES = re.compile(r"^ |  | $")
 _EVERYDAY = re.compile(r"(?:[!-~]+(?: [!-~]+)*)?")
@@ -55,8 +55,9 @@ def marked(found: Iterable[Piece], *, lines: bool = False) -> Markup:
             continue
         mark = _ALARM if piece.kind in ALARMING else _MARK
         parts.append(mark.format(piece.name or piece.kind.value, piece.text))
-        if lines and piece.raw == "\n":
-            parts.append(Markup("<wbr><br>"))
+        if lines and piece.raw.startswith("\n"):
+            # Of many line feeds, which the mark counts, two are as good as all.
+            parts.append(_BREAK * min(len(piece.raw), 2))
     return Markup("").join(parts)
 
 
