@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 VALUE_CHARACTERS_MAX = 60
 SHOWN_MAX = 4
 
+# Agents name arguments and what they read as they like, also like the rest of this sentence.
+_SIMPLE_NAME = re.compile(r"[A-Za-z0-9_./~-]{1,60}")
+
 
 def sentence_of(hold: Hold) -> str:
     """Who wants to do what with which tool, from redacted values."""
@@ -20,7 +24,7 @@ def sentence_of(hold: Hold) -> str:
     told = _told(hold)
     with_what = f" with {told}" if told else ""
     edited = " A reviewer changed what the agent had sent." if hold.original is not None else ""
-    return f"{who} {what} {hold.name} on {hold.upstream}{with_what}.{edited}"
+    return f"{who} {what} {_named(hold.name)} on {hold.upstream}{with_what}.{edited}"
 
 
 def _told(hold: Hold) -> str:
@@ -28,7 +32,7 @@ def _told(hold: Hold) -> str:
     named = [(name, value) for name, value in shown if value is not None]
     if not named:
         named = [(name, value) for name, value in hold.view.items() if isinstance(value, str | int | float)]
-    return ", ".join(f"{name} {short_value(value)}" for name, value in named[:SHOWN_MAX])
+    return ", ".join(f"{_named(name)} {short_value(value)}" for name, value in named[:SHOWN_MAX])
 
 
 def _at(view: Mapping[str, Any], pointer: str) -> Any:
@@ -44,7 +48,16 @@ def _at(view: Mapping[str, Any], pointer: str) -> Any:
     return value
 
 
+def _named(name: str) -> str:
+    return name if _SIMPLE_NAME.fullmatch(name) else short_value(name)
+
+
 def short_value(value: Any) -> str:
-    """A value within a sentence, in quotes if it is text."""
+    """A value within a sentence; if it is text in quotes, which say where it ends even if it is cut."""
     text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= VALUE_CHARACTERS_MAX else text[:VALUE_CHARACTERS_MAX] + "…"
+    if len(text) <= VALUE_CHARACTERS_MAX:
+        return text
+    if not isinstance(value, str):
+        return text[:VALUE_CHARACTERS_MAX] + "…"
+    lengths = range(VALUE_CHARACTERS_MAX, -1, -1)
+    return next(kept for length in lengths if len(kept := repr(value[:length])) <= VALUE_CHARACTERS_MAX) + "…"
