@@ -56,6 +56,7 @@ class Company:
         """Everything it writes stands below the folder. ``settings``: further ones of the gateway."""
         self.folder = folder
         self.runs_log = folder / "runs.jsonl"
+        self.runs_log.touch()
         upstreams = {}
         for name, tools in DEFINITIONS.items():
             self.lists(name, tools)

@@ -35,7 +35,10 @@ function put(fresh) {
   document.title = fresh.title;
   const count = fresh.getElementById("count");
   if (count) document.getElementById("count")?.replaceWith(document.adoptNode(count));
-  for (const old of document.querySelectorAll("[data-live]")) {
+  // The focus goes back to where it was before the dialog: that has to be there still.
+  const dialog = document.querySelector("dialog[open]");
+  dialog?.addEventListener("close", refresh, { once: true });
+  for (const old of dialog ? [] : document.querySelectorAll("[data-live]")) {
     const now = fresh.getElementById(old.id);
     if (!now || old.isEqualNode(now)) continue;
     if (old.dataset.state !== undefined && old.dataset.state === now.dataset.state) continue;
@@ -124,11 +127,9 @@ function listen(stream, tell, opened) {
   source.onopen = () => { opened(); opened = back; };
   source.onerror = () => {
     opened = back;
-    tell({ lost: true });
-    if (source.readyState !== EventSource.CLOSED) return;
-    // Refused. Whoever is logged out is told so by the page itself.
-    refresh();
-    setTimeout(() => { if (!loggedOut) listen(stream, tell, back); }, AGAIN_MS);
+    const refused = source.readyState === EventSource.CLOSED;
+    tell({ lost: true, refused });
+    if (refused) setTimeout(() => { if (!loggedOut) listen(stream, tell, back); }, AGAIN_MS);
   };
   source.addEventListener("hold", (event) => tell({ id: JSON.parse(event.data).id }));
   source.addEventListener("reload", () => tell({}));
@@ -141,9 +142,10 @@ export function follow({ stream, hold, every }) {
   again();
   if (every) setInterval(() => { if (!document.hidden) refresh(); }, every * 1000);
   if (!stream) return;
-  const hear = ({ id, lost }) => {
+  const hear = ({ id, lost, refused }) => {
     if (lost !== undefined) say(lost ? LOST : "");
-    if (lost) return;
+    if (lost && !refused) return;
+    // Whoever is logged out is told so by the page itself.
     if (!hold || !id || id === hold) refresh();
     else recount();
   };
