@@ -27,6 +27,10 @@ FORGOTTEN = [
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
+def without_nonce(body):
+    return re.sub(rb'nonce="[0-9a-f]+"', b"", body)
+
+
 def statuses_of(port, raws):
     """Of requests one after the other on one connection, opened anew where it was closed."""
     found = []
@@ -157,7 +161,7 @@ def test_another_protocol_is_not_spoken(gateway, preface):
 
 
 @pytest.mark.abuse(11)
-def test_the_people_s_port_serves_two_reports_and_nothing_else(gateway):
+def test_the_people_s_port_serves_two_reports_and_to_strangers_nothing_else(gateway):
     def ask(path, verb="GET", body=b"", headers=()):
         return request(body, verb=verb, path=path, port=gateway.people, headers=headers)
 
@@ -171,7 +175,22 @@ def test_the_people_s_port_serves_two_reports_and_nothing_else(gateway):
         # What a browser logs in at, and nothing happens there without its Origin.
         assert talk(gateway.people, ask("/login", "GET")).only.status == 200
         assert talk(gateway.people, ask("/login", "POST")).only.status == 403
-        others = [path for path in FORGOTTEN if path not in {"/healthz", "/readyz", "/login"}] + [
+        # A page says to whoever is not logged in how that is done, and nothing else.
+        pages = {
+            "/",
+            "/tools",
+            "/activity",
+            "/upstreams",
+            "/reviewing",
+            "/holds/0123456789",
+            "/calls/0123456789",
+        }
+        nobody = talk(gateway.people, ask("/")).only
+        for path in pages:
+            answer = talk(gateway.people, ask(path)).only
+            assert (answer.status, without_nonce(answer.body)) == (401, without_nonce(nobody.body)), path
+            assert talk(gateway.people, ask(path, "POST")).only.status == 405
+        others = [path for path in FORGOTTEN if path not in {"/healthz", "/readyz", "/login"} | pages] + [
             "/mcp",
             "/s/tools/mcp",
         ]
