@@ -174,6 +174,7 @@ class Deciding:
             status=422 if problem else 200,
             sheet=sheet,
             row=sheet.hold,
+            obstacle=arguments_of(sheet).obstacle,
             text=text,
             reason=reason,
             problem=problem,
