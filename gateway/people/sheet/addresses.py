@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+# A scheme is bounded: else each of many letters in a row would be tried as its first, with all that follow.
 _ADDRESS = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+|\b(?:javascript|data|vbscript|file|mailto):[^\s\"'<>]+", re.ASCII
+    r"[A-Za-z][A-Za-z0-9+.-]{0,63}://[^\s\"'<>]+"
+    r"|\b(?:javascript|data|vbscript|file|mailto):[^\s\"'<>]+",
+    re.ASCII,
 )
 
 

@@ -43,3 +43,10 @@ def test_where_it_really_leads_is_said(text, told):
 def test_text_without_an_address_has_none_and_each_is_told_once():
     assert addresses_in("a: b // c, at 12:30") == ()
     assert len(addresses_in("https://a.example https://a.example https://b.example")) == 2
+
+
+def test_many_letters_in_a_row_are_looked_at_in_passing():
+    # With every letter tried as the beginning of a scheme this would go on for an hour.
+    assert addresses_in("a" * 1_000_000) == ()
+    (found,) = addresses_in("a" * 1_000_000 + " 1https://evil.example/x")
+    assert (found.scheme, found.host) == ("https", "evil.example")
