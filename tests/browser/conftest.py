@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 
@@ -63,6 +64,22 @@ def visits(browser, company):
     found = Visits(browser, company)
     yield found
     found.close()
+
+
+@pytest.fixture(scope="module")
+def logins(browser, company):
+    """``visits(None, storage_state=logins("ben"))``: Ben, logged in once for all such visits of the module."""
+    from tests.browser.visits import Visits
+
+    @functools.cache
+    def state(who):
+        found = Visits(browser, company)
+        try:
+            return found(who).context.storage_state()
+        finally:
+            found.close()
+
+    return state
 
 
 @pytest.fixture
