@@ -15,6 +15,7 @@ from tests.browser.prepared import HIDDEN
 
 EFFECT_MS = 15_000.0
 """Within this a decision has taken effect, the time to undo it included."""
+STREAM = "/api/v1/events"
 _orders = itertools.count(7_001)
 
 
@@ -82,6 +83,17 @@ def mail(company):
 def row(page, call) -> Locator:
     """Its link in the queue."""
     return page.locator(f"#h-{call.id} > a")
+
+
+def hears(page):
+    """``with hears(page): ...`` loads it; afterwards it is told of what changes, if it is the only tab."""
+    return page.expect_response(lambda answer: answer.url.endswith(STREAM))
+
+
+def open_page(page, call):
+    """The page of a held call, which hears of what changes."""
+    with hears(page):
+        page.goto(f"/holds/{call.id}")
 
 
 def state(page) -> Locator:

@@ -8,7 +8,20 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.company import Company
-from tests.browser.held_calls import bar, becomes, button, file, limit, refund, refused, row, state, told
+from tests.browser.held_calls import (
+    bar,
+    becomes,
+    button,
+    file,
+    hears,
+    limit,
+    open_page,
+    refund,
+    refused,
+    row,
+    state,
+    told,
+)
 from tests.browser.prepared import HIDDEN
 
 
@@ -17,10 +30,6 @@ def company(tmp_path_factory):
     """With less time to undo than usual."""
     with Company(tmp_path_factory.mktemp("company"), people={"undo_s": 1}) as found:
         yield found
-
-
-def open_page(page, call):
-    page.goto(f"/holds/{call.id}")
 
 
 def problem(page):
@@ -87,7 +96,7 @@ def test_a_call_that_somebody_else_denies_changes_before_ones_eyes_and_is_not_ap
 
 def test_a_call_that_is_edited_meanwhile_is_not_decided_by_what_was_shown_before(visits, company):
     call, page = refund(company), visits("ana", scripts=False)
-    open_page(page, call)
+    page.goto(f"/holds/{call.id}")
     seen = company.people["ben"].show(call.id)["hold"]["seen"]
     wish = {"arguments": call.arguments | {"amount": 290}, "seen": seen, "reason": "a digit was lost"}
     assert company.people["ben"].ask("POST", f"/holds/{call.id}/edit", wish)[0] == 200
@@ -164,7 +173,8 @@ def test_a_colleague_who_is_asked_and_whoever_looks_at_it_are_named_on_everybody
     form = bar(ana).locator("details form")
     expect(form.get_by_role("option")).to_have_text(["ben@example.com"])
     form.get_by_label("Note").fill("you know the customer")
-    form.get_by_role("button", name="Ask").click()
+    with hears(ana):
+        form.get_by_role("button", name="Ask").click()
     asked = "ana@example.com asked ben@example.com: “you know the customer”"
     for page in (ana, ben):
         expect(page.locator("#sheet .facts")).to_contain_text(asked)

@@ -12,6 +12,7 @@ from tests.browser.held_calls import (
     everything,
     limit,
     mail,
+    open_page,
     posts,
     refund,
     row,
@@ -196,7 +197,7 @@ def test_a_list_that_changes_leaves_the_focus_where_it_was_or_next_to_it(keys, c
 
 def test_a_bar_that_changes_leaves_the_focus_where_it_was_but_never_on_approve(keys, company):
     page, call = keys.page, refund(company)
-    page.goto(f"/holds/{call.id}")
+    open_page(page, call)
     edit = bar(page).get_by_role("link", name="Edit arguments")
     keys.to(edit)
     claim = company.people["ben"].ask

@@ -8,11 +8,25 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.held_calls import bar, becomes, button, limit, mail, refund, row, state, stay, stayed, told
+from tests.browser.held_calls import (
+    STREAM,
+    bar,
+    becomes,
+    button,
+    hears,
+    limit,
+    mail,
+    open_page,
+    refund,
+    row,
+    state,
+    stay,
+    stayed,
+    told,
+)
 
 TIMES = 3
 SHOWN_S, SHOWN_S_MAX = 1.0, 5.0
-STREAM = "/api/v1/events"
 IN_THE_BACKGROUND = """\
 for (const [name, value] of [["hidden", true], ["visibilityState", "hidden"]]) {
   Object.defineProperty(document, name, { get: () => value });
@@ -109,7 +123,7 @@ def test_a_call_that_comes_while_a_page_is_being_loaded_is_not_missed(page, comp
 
 def test_what_somebody_writes_is_not_lost_by_what_happens_meanwhile(page, company):
     call = limit(company)
-    page.goto(f"/holds/{call.id}")
+    open_page(page, call)
     typed = bar(page).get_by_label("To approve, type")
     told(page).press_sequentially("as agr")
     ask = company.people["ben"].ask
@@ -132,7 +146,8 @@ def test_what_was_refused_keeps_in_step_and_what_was_written_too(visits, page, c
     page.goto(f"/holds/{call.id}")
     told(page).fill("as agreed")
     visits.allow("refused", "^422 POST .*/decide$")
-    button(page, "Approve").click()
+    with hears(page):
+        button(page, "Approve").click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert company.people["ben"].ask("POST", f"/holds/{call.id}/claim", {})[0] == 200
     expect(page.locator("#sheet .facts")).to_contain_text("ben@example.com looks at it")
@@ -175,7 +190,7 @@ def test_after_a_kill_pages_say_that_they_are_not_connected_and_what_could_be_un
     page.goto(f"/holds/{call.id}")
     button(page, "Approve").click()
     expect(bar(page)).to_contain_text("You approve it.")
-    visits.allow("failed", rf"GET .*{STREAM}: net::ERR_")
+    visits.allow("failed", r"GET .*: net::ERR_")
     visits.allow("refused", r"401 GET ")
     company.gateway.kill()
     for one in (page, second, writing):
