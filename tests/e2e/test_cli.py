@@ -280,6 +280,7 @@ def first_request_s(made):
     return took_s
 
 
+@pytest.mark.alone
 def test_the_first_request_is_served_soon_after_start(gateway, record_property):
     starts = []
     # The best of a few: a start beside other work says something about the other work.
