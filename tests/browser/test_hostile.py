@@ -1,6 +1,6 @@
 """Whatever an agent writes into a call: its page shows it character by character, and nothing of it acts.
 
-That nothing acts, ``visits`` holds against every page opened here: no script, no request elsewhere, no window.
+That nothing acts, ``visits`` sees to on every page opened here: no script, no request elsewhere, no window.
 """
 
 from __future__ import annotations

@@ -58,24 +58,19 @@ def listed(company):
     def found():
         code, page = people.ask("GET", "/definitions?limit=1000")
         assert code == 200, page
-        rows = {(one["upstream"], one["name"]): one for one in page["definitions"]}
-        drifted = [one for one in rows.values() if one["state"] == "drifted"]
-        return rows if len(drifted) == len(DEFINITIONS["payments"]) and ("mail", "note-0") in rows else None
+        states = [one["state"] for one in page["definitions"]]
+        new = any(one["name"] == "note-0" for one in page["definitions"])
+        return new and states.count("drifted") == len(DEFINITIONS["payments"])
 
-    return until(found, "the hostile definitions are not there")
+    until(found, "the hostile definitions are not there")
 
 
 def poisoned(number):
     text = CORPUS[TEXTS[number]][:DESCRIPTION_CHARACTERS_MAX]
     member = {"type": "string", "title": text, "description": text, "enum": [text], "default": text}
     schema = {"type": "object", "properties": {text: member}, "required": [text]}
-    return {
-        "name": f"note-{number}",
-        "title": text,
-        "description": text,
-        "inputSchema": schema,
-        "annotations": {"title": text},
-    }
+    said = {"title": text, "description": text, "annotations": {"title": text}}
+    return {"name": f"note-{number}", **said, "inputSchema": schema}
 
 
 @pytest.fixture
