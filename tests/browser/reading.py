@@ -26,7 +26,11 @@ const spelled = (one) => one && {
 };
 const unfold = (inside) => { for (const one of inside.querySelectorAll("details")) one.open = true; };
 """
-_TEXTS = "(found) => {" + _SPELLED + "unfold(document); return found.map(spelled); }"
+_TEXTS = (
+    "(selector) => {"
+    + _SPELLED
+    + "unfold(document); return [...document.querySelectorAll(selector)].map(spelled); }"
+)
 _VALUES = (
     "() => {"
     + _SPELLED
@@ -107,7 +111,8 @@ class ShownValue:
 
 def texts(page, selector):
     """What the elements say; and that is what is seen of them, every space. Everything is unfolded for it."""
-    return [_read(one) for one in page.locator(selector).evaluate_all(_TEXTS)]
+    # Found and read in one go: a live update puts others in their place.
+    return [_read(one) for one in page.evaluate(_TEXTS, selector)]
 
 
 def values(page):
