@@ -121,6 +121,8 @@ def undecided(tmp_path_factory):
 
 def checked(page, axe):
     """Look at the page in every way."""
+    # Not before its style has arrived.
+    page.wait_for_load_state()
     for scheme, width in (("light", 1280), ("dark", 320)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 800})

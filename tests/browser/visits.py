@@ -36,7 +36,7 @@ _POLICY = re.compile(r"Content Security Policy|Trusted ?Type|Permissions.Policy"
 _RESOURCE = "Failed to load resource"
 """In the console; the same is noticed as ``refused`` or ``failed``, with the address."""
 _LEFT = "net::ERR_ABORTED"
-_CUT_OFF = ("eventsource", "fetch", "image", "other", "xhr")
+_CUT_OFF = ("eventsource", "fetch", "image", "other", "script", "stylesheet", "xhr")
 """Are ended when their page is left."""
 
 
